@@ -1,0 +1,70 @@
+# make            shows what there is
+# make coldstart  installs on first use and runs; ARGS="--env=test --params=source=taobao" is handed on
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# A stamp is newer than these files as long as the environment is up to date.
+LOCK := pyproject.toml constraints.txt
+
+# Kedro's usage statistics stay off.
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev coldstart simulate test lint format viz notebook clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## Create .venv with everything that the pipelines need (about 2 GB, some minutes)
+
+install-dev: $(VENV)/.installed-dev ## The same, with the tools for tests and checks
+
+coldstart: $(VENV)/.installed ## Run ingestion, preprocessing, the cold-start models and their report
+	$(BIN)/kedro run --pipelines=coldstart $(ARGS)
+
+simulate: $(VENV)/.installed ## Write the demo world anew
+	$(BIN)/kedro run --pipelines=simulate $(ARGS)
+
+test: $(VENV)/.installed-dev ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## Check style, types and import contracts
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.installed-dev ## Put the code into its standard form
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+viz: $(VENV)/.installed-viz ## Build the picture of the pipelines as a static page in build/
+	$(BIN)/kedro viz build --include-previews
+
+notebook: $(VENV)/.installed-notebooks ## Open the notebooks
+	$(BIN)/jupyter lab notebooks
+
+clean: ## Remove results and caches; raw data and .venv stay
+	rm -rf data/0[2-8]_* build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
+		exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(LOCK) | $(VENV)/bin/python
+	@echo "Installing crm_pipelines into $(VENV): once, about 2 GB, some minutes ..."
+	@$(PIP) --editable .
+	@touch $@
+
+# An extra, for example .installed-dev, on top of the rest.
+$(VENV)/.installed-%: $(VENV)/.installed
+	@echo "Installing the extra '$*' ..."
+	@$(PIP) --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Executes runs: fits a model on prepared inputs, predicts every slice, and measures what it cost."""

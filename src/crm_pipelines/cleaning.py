@@ -1,0 +1,144 @@
+"""Removes invalid and duplicate interactions, and counts every one of them.
+
+Paper A: "Data cleaning involved removing invalid or duplicate records ... records with no user interactions and those
+with faulty or unreadable timestamps were removed ... products with missing ratings or reviews were eliminated."
+
+The rules are one Ibis expression, the same on DuckDB and Spark: each row is given the first reason that speaks
+against it, and the report is a group-by of that column, so its counts add up by construction.
+"""
+
+import math
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from crm_pipelines import columns as c
+from crm_pipelines.config import InteractionsSpec
+from crm_pipelines.errors import UserError
+
+REASONS: Final = (
+    "missing_customer",
+    "missing_item",
+    "missing_timestamp",
+    "outside_window",
+    "missing_behaviour",
+    "missing_text",
+    "duplicate",
+    "repeated_pair",
+)
+"""Why a row is dropped, in the order in which the reasons are tested."""
+
+STEP: Final = "step"
+REASON: Final = "reason"
+ROWS: Final = "rows"
+
+_WHY: Final = "_reason"
+
+
+def clean_interactions(interactions: ir.Table, spec: InteractionsSpec) -> tuple[ir.Table, pd.DataFrame]:
+    """Drop every row that has a reason against it.
+
+    Args:
+        interactions: canonical interactions; ``row`` is unique.
+        spec: states the window, whether text is required and whether only first ratings count.
+
+    Returns:
+        The valid rows in ``(timestamp, row)`` order (an expression, evaluated when it is saved), and the report:
+        one line ``rows_in, all``, one ``dropped, <reason>`` per reason of `REASONS`, and ``rows_out, valid``.
+
+    Raises:
+        UserError: no row is left.
+    """
+    judged = _judge(interactions.select(*c.INTERACTION_COLUMNS), spec)
+    report = _report(judged, spec)
+    valid = judged.filter(judged[_WHY].isnull()).drop(_WHY)
+    return valid.order_by(c.TIMESTAMP, c.ROW), report
+
+
+def _judge(rows: ir.Table, spec: InteractionsSpec) -> ir.Table:
+    """Add the first reason against each row; null for a valid one."""
+    is_context = rows[c.BEHAVIOUR].isin(spec.context).fill_null(False) if spec.context else ibis.literal(False)
+    text_is_due = ~is_context if spec.require_text else ibis.literal(False)
+    judged = rows.mutate(
+        ibis.cases(
+            (_is_missing(rows, c.CUSTOMER_ID), "missing_customer"),
+            (_is_missing(rows, c.ITEM_ID), "missing_item"),
+            (rows[c.TIMESTAMP].isnull(), "missing_timestamp"),
+            (_is_outside_window(rows, spec), "outside_window"),
+            (_is_missing(rows, c.BEHAVIOUR), "missing_behaviour"),
+            (_is_missing(rows, c.TEXT) & text_is_due, "missing_text"),
+            else_=ibis.null("string"),
+        ).name(_WHY)
+    )
+    exact = (c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE, c.TEXT)
+    judged = _drop_all_but_first(judged, "duplicate", exact, (c.ROW,))
+    if spec.one_rating_per_pair:
+        # Context events are no ratings: they neither are one too many nor make another so.
+        rated = ~judged[c.BEHAVIOUR].isin(spec.context).fill_null(False) if spec.context else ibis.literal(True)
+        pair = (c.CUSTOMER_ID, c.ITEM_ID)
+        judged = _drop_all_but_first(judged, "repeated_pair", pair, (c.TIMESTAMP, c.ROW), only=rated)
+    return judged
+
+
+def _drop_all_but_first(
+    judged: ir.Table,
+    reason: str,
+    keys: tuple[str, ...],
+    order: tuple[str, ...],
+    only: ir.BooleanValue | None = None,
+) -> ir.Table:
+    """Give ``reason`` to the rows that, among rows still valid, repeat the ``keys`` of one earlier in ``order``."""
+    candidate = judged[_WHY].isnull() if only is None else judged[_WHY].isnull() & only
+    judged = judged.mutate(_candidate=candidate)
+    # Whether a row is a candidate is part of the key: rows already dropped must not shadow valid ones.
+    window = ibis.window(group_by=["_candidate", *keys], order_by=list(order))
+    judged = judged.mutate(_rank=ibis.row_number().over(window))  # from 0
+    repeats = judged["_candidate"] & (judged["_rank"] > 0)
+    return judged.mutate(repeats.ifelse(ibis.literal(reason), judged[_WHY]).name(_WHY)).drop("_candidate", "_rank")
+
+
+def _is_missing(rows: ir.Table, column: str) -> ir.BooleanValue:
+    """Null, empty or only spaces."""
+    values = rows[column]
+    # Not strip(): its character list is written with escapes that Spark reads as letters.
+    return values.isnull() | (values.replace(" ", "") == "")
+
+
+def _is_outside_window(rows: ir.Table, spec: InteractionsSpec) -> ir.BooleanValue:
+    """Before the window's start, or at or after its end; never for a window without bounds."""
+    timestamp = rows[c.TIMESTAMP]
+    outside: ir.BooleanValue = ibis.literal(False)
+    if spec.window.start is not None:
+        outside = outside | (timestamp < _to_seconds(spec.window.start, spec))
+    if spec.window.end is not None:
+        outside = outside | (timestamp >= _to_seconds(spec.window.end, spec))
+    return outside
+
+
+def _to_seconds(moment: datetime, spec: InteractionsSpec) -> int:
+    """UTC seconds of a bound; one written without a zone is local to the source."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone(timedelta(hours=spec.utc_offset_hours)))
+    return math.ceil(moment.astimezone(UTC).timestamp())
+
+
+def _report(judged: ir.Table, spec: InteractionsSpec) -> pd.DataFrame:
+    """Count the rows per reason; stop if none is valid."""
+    found = judged.group_by(_WHY).agg(**{ROWS: judged.count()}).to_pandas()
+    counts = {None if pd.isna(why) else str(why): int(n) for why, n in zip(found[_WHY], found[ROWS], strict=True)}
+    rows_in, rows_out = sum(counts.values()), counts.get(None, 0)
+    if rows_in == 0:
+        raise UserError(f"{spec.file}: the interactions hold no rows; check that this is the right file")
+    if rows_out == 0:
+        listed = ", ".join(f"{reason}: {counts[reason]}" for reason in REASONS if reason in counts)
+        raise UserError(
+            f"{spec.file}: none of the {rows_in} interactions is valid ({listed}); "
+            "check the columns, labels, timestamp_format and window of this source"
+        )
+    lines = [("rows_in", "all", rows_in)]
+    lines += [("dropped", reason, counts.get(reason, 0)) for reason in REASONS]
+    lines += [("rows_out", "valid", rows_out)]
+    return pd.DataFrame(lines, columns=[STEP, REASON, ROWS])

@@ -1,0 +1,67 @@
+"""Names of columns, slices and protocols: each is spelled once, here, and imported everywhere else."""
+
+from typing import Final
+
+# Canonical tables -----------------------------------------------------------------------------------------
+CUSTOMER_ID: Final = "customer_id"
+ITEM_ID: Final = "item_id"
+TIMESTAMP: Final = "timestamp"
+"""Seconds since 1970-01-01 UTC."""
+BEHAVIOUR: Final = "behaviour"
+VALUE: Final = "value"
+"""Rating, amount or quantity of an interaction; null where the log gives none."""
+TEXT: Final = "text"
+ROW: Final = "row"
+"""Position of the record in its raw file, from 1; the tie-breaker wherever events share a timestamp."""
+
+INTERACTION_COLUMNS: Final = (CUSTOMER_ID, ITEM_ID, TIMESTAMP, BEHAVIOUR, VALUE, TEXT, ROW)
+
+# Dense integer ids, in order of first appearance in (timestamp, row) order -----------------------------------
+CUSTOMER: Final = "customer"
+ITEM: Final = "item"
+EVENT_ID: Final = "event_id"
+"""Position of an event in the event store, that is in (timestamp, row) order."""
+
+# Predictions ----------------------------------------------------------------------------------------------
+SLICE: Final = "slice"
+Y_TRUE: Final = "y_true"
+PROBABILITY_PREFIX: Final = "p_"
+GROUP_PREFIX: Final = "group_"
+
+SLICE_VALIDATION: Final = "validation"
+SLICE_ALL: Final = "all"
+SLICE_WARM: Final = "warm"
+SIDES: Final = (CUSTOMER, ITEM)
+SHOTS: Final = (0, 1, 5, 10)
+
+PROTOCOL_TIME: Final = "time"
+PROTOCOL_HELD_OUT: Final = "held_out"
+
+# Results: one row per number ----------------------------------------------------------------------------
+PAPER: Final = "paper"
+PIPELINE: Final = "pipeline"
+SOURCE: Final = "source"
+MODEL: Final = "model"
+VARIANT: Final = "variant"
+PROTOCOL: Final = "protocol"
+FOLD: Final = "fold"
+SEED: Final = "seed"
+METRIC: Final = "metric"
+RESULT_VALUE: Final = "value"
+N: Final = "n"
+
+RUN_COLUMNS: Final = (PAPER, PIPELINE, SOURCE, MODEL, VARIANT, PROTOCOL, FOLD, SEED)
+RESULT_COLUMNS: Final = (*RUN_COLUMNS, SLICE, METRIC, RESULT_VALUE, N)
+
+MAIN_VARIANT: Final = "main"
+"""The variant of a model with nothing switched off."""
+
+
+def cold_slice(side: str, shots: int) -> str:
+    """Name of a cold-start slice, for example ``cold_item@1``."""
+    return f"cold_{side}@{shots}"
+
+
+def probability(label: str) -> str:
+    """Name of the probability column of a class, for example ``p_buy``."""
+    return f"{PROBABILITY_PREFIX}{label}"

@@ -1,0 +1,230 @@
+"""Parameters as frozen, typed models: a misspelt key or a wrong type stops a run before its first node.
+
+Each pipeline's parameter file under ``conf/base/parameters`` is read into one of these. A model's own
+hyper-parameters are declared beside the model.
+"""
+
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from crm_pipelines.errors import UserError
+from crm_pipelines.failures import parameter_problems
+
+
+class Parameters(BaseModel):
+    """Base of every parameter model: immutable, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+P = TypeVar("P", bound=Parameters)
+
+
+def parse(model: type[P], values: object, where: str) -> P:
+    """Read a block of parameters into its model.
+
+    Args:
+        model: the model.
+        values: the block, as it comes from YAML.
+        where: path of the block in the parameters, for the message.
+
+    Raises:
+        UserError: the path of every wrong key and what is wrong with it.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UserError("; ".join(parameter_problems(where, model, error))) from error
+
+
+def _relative(path: object) -> str:
+    """Accept a path below ``raw_root`` only."""
+    if not isinstance(path, str):
+        raise ValueError("must be a path in quotes")
+    parts = PurePosixPath(path.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or not parts.parts:
+        raise ValueError(f"'{path}' must be a path below raw_root, without '..'")
+    return path
+
+
+RelativePath = Annotated[str, BeforeValidator(_relative)]
+
+
+class TimeWindow(Parameters):
+    """Events outside ``[start, end)`` are faulty; local dates of the source's ``utc_offset_hours``."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class InteractionsSpec(Parameters):
+    """The interaction log of a source and how its events are named.
+
+    Attributes:
+        file: path below ``raw_root``; ``.csv``, ``.parquet`` or ``.jsonl``, also with ``.gz``.
+        columns: canonical name -> name in the file (reader ``tables`` only; published formats know theirs).
+        timestamp_format: ``seconds``, ``milliseconds``, ``iso`` or a strptime pattern such as ``%d/%m/%Y %H:%M``.
+        utc_offset_hours: zone of times written without one, and of hour-of-day and weekday features.
+        window: period outside which a timestamp is faulty.
+        behaviours: raw label -> class to predict; classes keep this order.
+        rating_classes: class -> highest rating (inclusive) that belongs to it, ascending; used instead of
+            ``behaviours`` when the log holds ratings in ``value``.
+        context: raw labels that enter histories but are never predicted.
+        ids: ``integer`` or ``text`` states what the ids are; ``auto`` accepts either but not a mixture.
+        one_rating_per_pair: keep a customer's first rating of an item only.
+        require_text: drop events without text (counted).
+        unreadable: ``stop`` at a cell that cannot be read, or ``drop`` its row (counted).
+    """
+
+    file: RelativePath
+    columns: dict[str, str] = {}
+    timestamp_format: str = "seconds"
+    utc_offset_hours: float = Field(default=0.0, ge=-14, le=14)
+    window: TimeWindow = TimeWindow()
+    behaviours: dict[str, str] = {}
+    rating_classes: dict[str, float] = {}
+    context: tuple[str, ...] = ()
+    ids: Literal["auto", "integer", "text"] = "auto"
+    one_rating_per_pair: bool = False
+    require_text: bool = False
+    unreadable: Literal["stop", "drop"] = "stop"
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if bool(self.behaviours) == bool(self.rating_classes):
+            raise ValueError("give either 'behaviours' (raw label: class) or 'rating_classes' (class: highest rating)")
+        bounds = list(self.rating_classes.values())
+        if bounds != sorted(set(bounds)):
+            raise ValueError("'rating_classes' must name ascending highest ratings")
+        if len(self.classes) < 2:
+            raise ValueError("at least two classes are needed")
+        return self
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes to predict, in their declared order."""
+        return tuple(dict.fromkeys(self.behaviours.values())) or tuple(self.rating_classes)
+
+
+class EntitySpec(Parameters):
+    """Static attributes of customers or items.
+
+    Attributes:
+        file: table of attributes; without it they are read from the interaction log (the most frequent value).
+        id: name of the id column in that file (reader ``tables`` only).
+        numeric, categorical, text: attribute columns by type; all others are ignored.
+        sensitive: categorical columns used to measure group fairness and never given to a model.
+        group_by: the categorical column whose own history is followed (``category``), items only.
+    """
+
+    file: RelativePath | None = None
+    id: str | None = None
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    group_by: str | None = None
+
+    @model_validator(mode="after")
+    def _known_columns(self) -> Self:
+        if self.group_by is not None and self.group_by not in self.categorical:
+            raise ValueError(f"'group_by: {self.group_by}' must be one of the categorical columns")
+        repeated = {c for c in self.columns if self.columns.count(c) > 1}
+        if repeated:
+            raise ValueError(f"columns declared twice: {sorted(repeated)}")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every declared attribute column."""
+        return (*self.numeric, *self.categorical, *self.text, *self.sensitive)
+
+
+class SourceSpec(Parameters):
+    """One block of ``sources:``; everything the project knows about a data source.
+
+    Attributes:
+        title: name shown in reports.
+        reader: the published format, or ``tables`` for one's own CSV, parquet or JSON-lines files.
+        interactions, customers, items: the canonical tables.
+        extra_files: further files of a published format, by role (``reviews``, ``metadata``).
+        time_unit: seconds in the source's natural unit of time (the tau of the TFP-Net decay).
+        horizon_days: how far ahead "soon" reaches for this source.
+    """
+
+    title: str
+    reader: Literal["demo", "taobao", "amazon", "movielens", "tables"]
+    interactions: InteractionsSpec
+    customers: EntitySpec = EntitySpec()
+    items: EntitySpec = EntitySpec()
+    extra_files: dict[str, RelativePath] = {}
+    time_unit: float = Field(default=86_400.0, gt=0)
+    horizon_days: float = Field(default=30.0, gt=0)
+
+    @field_validator("extra_files")
+    @classmethod
+    def _paths(cls, files: dict[str, str]) -> dict[str, str]:
+        return {role: _relative(path) for role, path in files.items()}
+
+
+class SplitParameters(Parameters):
+    """The time split (protocol of the evaluation).
+
+    Attributes:
+        history_share: share of events, by time, before the last cut; the rest is test.
+        validation_share: share of history, its last events, kept for validation.
+        folds: rolling origins; the last fold is the global cut, each earlier one starts ``fold_step`` of the
+            events before the next and is tested up to it.
+        held_out_share: share of entities whose past is withheld in the ``held_out`` protocol.
+        held_out_below: number of queries under which a side gets the ``held_out`` protocol.
+        minimum: fewest labelled events each part must hold, else the run stops.
+        seed: draws the withheld entities.
+    """
+
+    history_share: float = Field(default=0.8, gt=0, lt=1)
+    validation_share: float = Field(default=0.1, gt=0, lt=1)
+    folds: int = Field(default=1, ge=1, le=5)
+    fold_step: float = Field(default=0.1, gt=0, lt=0.2)
+    held_out_share: float = Field(default=0.2, gt=0, lt=1)
+    held_out_below: int = Field(default=100, ge=0)
+    minimum: dict[Literal["train", "validation", "test"], int] = {"train": 200, "validation": 30, "test": 30}
+    seed: int = 42
+
+
+class EncodingParameters(Parameters):
+    """How attributes and texts become numbers; everything is fitted on the training part.
+
+    Attributes:
+        max_categories: most frequent training categories that get a one-hot column; the rest share one.
+        tfidf_vocabulary, tfidf_min_df, tfidf_max_df: the TF-IDF of past texts (unigrams, stop words kept).
+        text_dimensions: width to which the TF-IDF space is projected (truncated SVD) for dense models.
+        scaling: ``train`` fits ranges on the training part; ``entire`` on all data, as paper A does (a leak).
+        segments: clusters of recency, frequency and value among training customers.
+        seed: of the projection and the clustering.
+    """
+
+    max_categories: int = Field(default=50, ge=1)
+    tfidf_vocabulary: int = Field(default=50_000, ge=1)
+    tfidf_min_df: int = Field(default=5, ge=1)
+    tfidf_max_df: float = Field(default=0.9, gt=0, le=1)
+    text_dimensions: int = Field(default=16, ge=1)
+    scaling: Literal["train", "entire"] = "train"
+    segments: int = Field(default=4, ge=1)
+    seed: int = 42
+
+
+class RunParameters(Parameters):
+    """Which runs a benchmark consists of: every model x protocol x fold x seed.
+
+    Attributes:
+        seeds: one run each.
+        threads: CPU threads used for training; 1 for reproducible sums across machines with other core counts.
+        resamples: bootstrap resamples of customers.
+    """
+
+    seeds: tuple[int, ...] = (42,)
+    threads: int = Field(default=2, ge=1)
+    resamples: int = Field(default=1000, ge=100)

@@ -1,0 +1,160 @@
+"""Paired comparison of models: bootstrap over customers, the same resampled customers for every model.
+
+Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile interval), with the customer as
+the unit that is drawn. Runs of a model (seeds, folds) are averaged inside each resample, so an interval speaks of
+the model's mean score over its runs and not of its luckiest run.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from crm_pipelines.columns import CUSTOMER, EVENT_ID, METRIC, MODEL, SLICE, Y_TRUE, N
+from crm_pipelines.evaluation.bootstrap import customer_counts, interval, resample_metrics, total_counts
+from crm_pipelines.evaluation.confusion import accuracy, balanced_accuracy, macro_f1
+from crm_pipelines.evaluation.predictions import DECIDED, MIN_N, Codes, Floats, class_codes
+
+COMPARISON_COLUMNS: Final = (SLICE, MODEL, "peer", METRIC, "difference", "low", "high", N, "customers")
+
+_FUNCTIONS: Final = {"macro_f1": macro_f1, "accuracy": accuracy, "balanced_accuracy": balanced_accuracy}
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """All runs on one slice: ``folds[model][fingerprint of the events]`` lists positions in ``counts``."""
+
+    n_classes: int
+    n_customers: int
+    counts: list[Any] = field(default_factory=list)
+    folds: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """Events over all folds."""
+        return sum(self.events.values())
+
+    def average(self, per_run: Floats, model: str) -> Floats:
+        """Mean (B,) of per-run scores (B, R) over a model's runs: over seeds within a fold, then over folds."""
+        folds = self.folds[model]
+        means = np.stack([per_run[:, folds[key]].mean(axis=1) for key in sorted(folds)], axis=1)
+        # A fold none of whose customers was drawn has no score, for any model, in that resample.
+        known = ~np.isnan(means)
+        total = np.where(known, means, 0.0).sum(axis=1)
+        average: Floats = np.full(len(means), np.nan)
+        np.divide(total, known.sum(axis=1), out=average, where=known.any(axis=1))
+        return average
+
+
+def _fingerprint(events: Codes, customers: Codes, true: Codes) -> str:
+    """Identifies which events a run was tested on, whatever the order of its rows."""
+    order = np.argsort(events, kind="stable")
+    table = np.stack([events[order], customers[order], true[order]])
+    return hashlib.blake2b(table.tobytes(), digest_size=16).hexdigest()
+
+
+def _collect(slice_name: str, predictions_by_model: Mapping[str, Sequence[pd.DataFrame]]) -> _Runs:
+    """Confusion counts per customer of every run on one slice; ValueError when models saw different events."""
+    parts = {m: [frame[frame[SLICE] == slice_name] for frame in frames] for m, frames in predictions_by_model.items()}
+    frames = [frame for several in parts.values() for frame in several]
+    labels = {str(label) for frame in frames for column in (Y_TRUE, DECIDED) for label in frame[column].unique()}
+    classes = tuple(sorted(labels))
+    customers = np.unique(np.concatenate([frame[CUSTOMER].to_numpy(dtype=np.int64) for frame in frames]))
+    runs = _Runs(n_classes=len(classes), n_customers=len(customers))
+    for model, several in parts.items():
+        folds: defaultdict[str, list[int]] = defaultdict(list)
+        for frame in several:
+            if frame.empty:
+                continue
+            true, decided = class_codes(frame[Y_TRUE], classes), class_codes(frame[DECIDED], classes)
+            customer = np.searchsorted(customers, frame[CUSTOMER].to_numpy(dtype=np.int64)).astype(np.int64)
+            key = _fingerprint(frame[EVENT_ID].to_numpy(dtype=np.int64), customer, true)
+            folds[key].append(len(runs.counts))
+            runs.events[key] = len(frame)
+            runs.counts.append(customer_counts(customer, true, decided, len(classes), len(customers)))
+        runs.folds[model] = dict(folds)
+    expected = next(iter(runs.folds.values())).keys()
+    for model, found in runs.folds.items():
+        if found.keys() != expected:
+            raise ValueError(
+                f"slice '{slice_name}': '{model}' was tested on other events than '{next(iter(runs.folds))}'; "
+                "paired differences need runs of the same folds on the same data"
+            )
+    return runs
+
+
+def _check(predictions_by_model: Mapping[str, Sequence[pd.DataFrame]], models: Sequence[str]) -> None:
+    unknown = [model for model in models if model not in predictions_by_model]
+    if unknown:
+        raise ValueError(f"no predictions of {', '.join(unknown)}; there are {', '.join(predictions_by_model)}")
+    for model, frames in predictions_by_model.items():
+        if not frames:
+            raise ValueError(f"'{model}' has no runs")
+        for frame in frames:
+            missing = [c for c in (EVENT_ID, CUSTOMER, SLICE, Y_TRUE, DECIDED) if c not in frame.columns]
+            if missing:
+                raise ValueError(f"predictions of '{model}' lack {', '.join(missing)} (see rules.with_decisions)")
+
+
+def compare(
+    predictions_by_model: Mapping[str, Sequence[pd.DataFrame]],
+    models: Sequence[str],
+    slices: Sequence[str],
+    resamples: int = 1000,
+    seed: int = 0,
+    metrics: Sequence[str] = ("macro_f1", "accuracy"),
+    context: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Differences of each of ``models`` to every other model, with 95 % intervals.
+
+    Args:
+        predictions_by_model: model -> the predictions of its runs, each with ``event_id, customer, slice, y_true`` and
+            ``decided``; other columns are not read. Runs may differ in number, but the models' folds must be the same.
+        models: the models to compare with all the others.
+        slices: slices to compare on.
+        resamples, seed: of the bootstrap over customers.
+        metrics: of ``macro_f1``, ``accuracy``, ``balanced_accuracy``.
+        context: columns put before the others, such as source and protocol.
+
+    Returns:
+        The context, then ``COMPARISON_COLUMNS``. ``difference`` is model minus peer on the data as they are; positive
+        means the model is better; an interval without 0 means the difference is more than chance. ``n`` counts
+        events. Below ``MIN_N`` events the numbers are NaN; with one customer there is no interval.
+
+    Raises:
+        ValueError: a model or column is missing, a metric is unknown, or models were tested on different events.
+    """
+    _check(predictions_by_model, models)
+    unknown = [name for name in metrics if name not in _FUNCTIONS]
+    if unknown:
+        raise ValueError(f"cannot compare {', '.join(unknown)}; choose from {', '.join(_FUNCTIONS)}")
+    functions = {name: _FUNCTIONS[name] for name in metrics}
+    nothing = float("nan")
+    rows = []
+    for slice_name in slices:
+        runs = _collect(slice_name, predictions_by_model)
+        points: dict[str, Floats] = {}
+        resampled: dict[str, Floats] = {}
+        if runs.n >= MIN_N:
+            totals = np.stack([total_counts(table, runs.n_classes) for table in runs.counts])
+            points = {name: function(totals)[None, :] for name, function in functions.items()}
+            if runs.n_customers > 1:
+                resampled = resample_metrics(runs.counts, runs.n_classes, functions, resamples, seed)
+        for model in models:
+            for peer in (other for other in predictions_by_model if other != model):
+                for name in metrics:
+                    difference, low, high = nothing, nothing, nothing
+                    if name in points:
+                        difference = float((runs.average(points[name], model) - runs.average(points[name], peer))[0])
+                    if name in resampled:
+                        low, high = interval(runs.average(resampled[name], model) - runs.average(resampled[name], peer))
+                    rows.append((slice_name, model, peer, name, difference, low, high, runs.n, runs.n_customers))
+    table = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
+    for position, (column, value) in enumerate((context or {}).items()):
+        table.insert(position, column, value)
+    return table

@@ -1,0 +1,1 @@
+"""The event store and everything point-in-time: histories, features, the time split, cold-start sets."""

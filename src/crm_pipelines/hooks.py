@@ -1,0 +1,103 @@
+"""What happens around a run: checks before it, one line of progress per node, one line at its end."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from crm_pipelines.errors import UserError
+from crm_pipelines.runtime_parameters import SOURCE, check_runtime_parameters, with_source_spec
+
+logger = logging.getLogger(__name__)
+
+
+class PrepareParameters:
+    """Stops a run that asks for something unknown, and looks up the block of its source."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check ``--params`` and add ``source_spec`` to the parameters.
+
+        Raises:
+            UserError: at an unknown key or source.
+        """
+        prepare_parameters(context.config_loader)
+
+
+class ReportProgress:
+    """Says which node runs, and how long the whole took."""
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._started = 0
+        self._since = 0.0
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Start counting."""
+        self._total, self._started, self._since = len(pipeline.nodes), 0, time.monotonic()
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Announce a node before it runs, so that a long one can be seen at work."""
+        self._started += 1
+        logger.info("step %d of %d: %s", self._started, max(self._total, self._started), node.name)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Close with the time taken."""
+        logger.info("done in %s", duration(time.monotonic() - self._since))
+
+
+class StartSpark:
+    """Builds the Spark session that Ibis then finds, where the environment asks for Spark tables."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Create the session from ``spark.yml`` if ``engine: spark`` stands in ``globals.yml``.
+
+        Raises:
+            UserError: where pyspark is not installed.
+        """
+        loader: Any = context.config_loader
+        if loader["globals"].get("engine") != "spark":
+            return
+        try:
+            from pyspark.sql import SparkSession
+        except ImportError as error:
+            raise UserError("--env=spark needs pyspark and Java 17: pip install -e '.[spark]'") from error
+        builder = SparkSession.builder.appName("crm_pipelines")
+        for key, value in loader["spark"].items():
+            builder = builder.config(key, value)
+        builder.getOrCreate()
+
+
+def prepare_parameters(loader: Any) -> None:
+    """Check the run-time parameters of a configuration loader and give it parameters with ``source_spec``.
+
+    Args:
+        loader: Kedro's ``OmegaConfigLoader``.
+
+    Raises:
+        UserError: at an unknown key or source.
+    """
+    given = loader.runtime_params or {}
+    conf = Path(loader.conf_source)
+    if conf.is_dir():  # not so for packaged configuration, which is an archive
+        check_runtime_parameters(given, conf, [loader.base_env, loader.env or loader.default_run_env])
+    filed_under = given.get(SOURCE, loader["globals"].get(SOURCE, ""))
+    loader["parameters"] = with_source_spec(loader["parameters"], str(filed_under))
+
+
+def duration(seconds: float) -> str:
+    """A time span for people: ``4.2 s``, ``2 min 5 s``, ``1 h 3 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,1 @@
+"""Models of the next behaviour (paper A), one file each."""

@@ -1,0 +1,57 @@
+"""DeepFM on a dense feature vector.
+
+Guo et al. 2017, arXiv:1703.04247. Every entry x_i of the input has a latent vector v_i; the pairwise term
+sum_{i<j} <v_i, v_j> x_i x_j is taken by Rendle's identity 1/2 [(xV)^2 - x^2 V^2]. For several classes the d_fm
+entries of that sum are kept and read out linearly (bi-interaction pooling, He and Chua 2017, arXiv:1708.05027).
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Refined(NamedTuple):
+    """DeepFM's logits (B, C) and its refined feature vector (B, width)."""
+
+    logits: Tensor
+    vector: Tensor
+
+
+class DeepFM(nn.Module):
+    """Linear + factorised pairwise + multilayer terms.
+
+    Args:
+        inputs: width of the dense input.
+        classes: C.
+        factors: d_fm, width of the latent vectors.
+        hidden: widths of the hidden layers.
+        width: width of the refined vector handed on.
+        dropout: on the hidden layers.
+        fm: whether the factorised pairwise term is part of it.
+    """
+
+    def __init__(
+        self, inputs: int, classes: int, factors: int, hidden: tuple[int, ...], width: int, dropout: float, fm: bool
+    ) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, classes)
+        self.factors = nn.Parameter(torch.randn(inputs, factors) * 0.01) if fm else None
+        layers: list[nn.Module] = []
+        previous = inputs
+        for size in hidden:
+            layers += [nn.Linear(previous, size), nn.BatchNorm1d(size), nn.ReLU(), nn.Dropout(dropout)]
+            previous = size
+        self.mlp = nn.Sequential(*layers)
+        joint = previous + (factors if fm else 0)
+        self.readout = nn.Linear(joint, classes)
+        self.refine = nn.Linear(joint, width)
+
+    def forward(self, x: Tensor) -> Refined:
+        """Refine ``x`` (B, inputs)."""
+        parts = [self.mlp(x)]
+        if self.factors is not None:
+            interaction = 0.5 * ((x @ self.factors) ** 2 - (x**2) @ (self.factors**2))  # (B, d_fm)
+            parts.append(interaction / x.shape[1] ** 0.5)
+        joint = torch.cat(parts, dim=1)
+        return Refined(self.linear(x) + self.readout(joint), self.refine(joint))

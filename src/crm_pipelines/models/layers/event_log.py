@@ -1,0 +1,96 @@
+"""The event store as tensors, and the tokens that attention reads from it.
+
+All arrays sit on one device; a batch's histories are two gathers per attribute and never a loop over events.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crm_pipelines.events.inputs import EventInputs
+from crm_pipelines.events.store import EventIndex
+
+
+class History(NamedTuple):
+    """The K latest events of an entity strictly before a query, the most recent last.
+
+    Attributes:
+        events: event ids (B, K); 0 where none.
+        mask: True where an event exists (B, K).
+        age: time from the event to the query, in units of the source's time unit (B, K).
+        rate: the entity's past events per time unit (B,).
+    """
+
+    events: Tensor
+    mask: Tensor
+    age: Tensor
+    rate: Tensor
+
+
+class _Side:
+    """One event index as tensors."""
+
+    def __init__(self, index: EventIndex, device: torch.device) -> None:
+        group = np.asarray(index.group, dtype=np.int64)
+        self.start = _tensor(np.asarray(index.indptr)[group], device)
+        self.end = _tensor(np.asarray(index.end), device)
+        self.events = _tensor(np.asarray(index.events), device)
+
+
+def _tensor(array: np.ndarray, device: torch.device, dtype: type = np.int64) -> Tensor:
+    return torch.from_numpy(np.array(array, dtype=dtype)).to(device)
+
+
+class EventLog:
+    """Tensors of one prepared log.
+
+    Attributes:
+        customer, item, behaviour, category: per event (N,), int64.
+        label: class to predict (N,), -1 for context events.
+        value: standardised value per event (N,), 0 where missing; has_value: 1 where present.
+        customer_static, item_static: (entities, width) float32; customer_codes, item_codes: (entities, columns).
+    """
+
+    def __init__(self, inputs: EventInputs, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        store = inputs.store
+        self.inputs = inputs
+        self.customer = _tensor(store.customer, self.device)
+        self.item = _tensor(store.item, self.device)
+        self.behaviour = _tensor(store.behaviour, self.device)
+        self.category = _tensor(store.category, self.device)
+        self.label = _tensor(inputs.labels, self.device)
+        self.time = _tensor(store.timestamp, self.device)
+        self.unit = float(inputs.time_unit)
+        value = np.array(store.value, dtype=np.float32)
+        known = np.isfinite(value)
+        train = value[inputs.train]
+        train = train[np.isfinite(train)]
+        mean, deviation = (float(train.mean()), float(train.std()) or 1.0) if len(train) else (0.0, 1.0)
+        self.value = _tensor(np.where(known, (value - mean) / deviation, 0.0), self.device, np.float32)
+        self.has_value = _tensor(known, self.device, np.float32)
+        self.customer_static = _tensor(inputs.customer_static, self.device, np.float32)
+        self.item_static = _tensor(inputs.item_static, self.device, np.float32)
+        self.customer_codes = _tensor(inputs.customer_codes, self.device)
+        self.item_codes = _tensor(inputs.item_codes, self.device)
+        self._sides = {"customer": _Side(store.customers, self.device), "item": _Side(store.items, self.device)}
+
+    def features(self, events: Tensor) -> Tensor:
+        """Shared event features (B, F)."""
+        return torch.from_numpy(self.inputs.features(events.cpu().numpy())).to(self.device)
+
+    def history(self, side: str, events: Tensor, k: int) -> History:
+        """Gather the latest ``k`` events of the ``side``'s entity strictly before each of ``events`` (B,)."""
+        index = self._sides[side]
+        start, end = index.start[events], index.end[events]
+        slots = end.unsqueeze(1) + torch.arange(-k, 0, device=self.device)
+        mask = slots >= start.unsqueeze(1)
+        ids = index.events[slots.clamp(min=0)] * mask
+        now = self.time[events]
+        age = ((now.unsqueeze(1) - self.time[ids]).float() / self.unit) * mask
+        first = self.time[index.events[start]]
+        count = (end - start).float()
+        rate = count / ((now - first).float() / self.unit + 1.0)
+        return History(ids, mask, age, rate)

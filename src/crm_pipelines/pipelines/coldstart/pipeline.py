@@ -1,0 +1,55 @@
+"""Wiring of ``coldstart``: one train template per model, then one evaluation of all their runs."""
+
+from kedro.pipeline import Pipeline, node
+
+from crm_pipelines.models.registry import BEHAVIOUR_MODELS
+from crm_pipelines.pipelines.coldstart import nodes
+
+PREPARED = ("event_stores", "event_features", "fitted_inputs", "cold_start_sets", "splits")
+SHARED = ("source_spec", "source", "coldstart.runs")
+
+
+def runs_of(name: str) -> str:
+    """Dataset that holds a model's runs: flat, since other namespaces read it."""
+    return f"coldstart_{name}_runs"
+
+
+def _model(name: str) -> Pipeline:
+    """Train one model; a namespace of its own."""
+    template = Pipeline(
+        [
+            node(
+                nodes.training_of(name),
+                [*PREPARED, *(f"params:{shared}" for shared in SHARED), "params:config"],
+                "runs",
+                name="train",
+                tags=name,
+            )
+        ]
+    )
+    return Pipeline(
+        template,
+        namespace=f"coldstart.{name}",
+        inputs=set(PREPARED),
+        outputs={"runs": runs_of(name)},
+        parameters={f"params:{shared}" for shared in SHARED},
+    )
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Prepared inputs -> runs of every model -> result tables."""
+    evaluation = Pipeline(
+        [
+            node(
+                nodes.evaluate,
+                [
+                    "params:coldstart.runs",
+                    "params:coldstart.challengers",
+                    *(runs_of(name) for name in BEHAVIOUR_MODELS),
+                ],
+                ["metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment"],
+                name="evaluate_runs",
+            )
+        ]
+    )
+    return sum((_model(name) for name in BEHAVIOUR_MODELS), start=evaluation)

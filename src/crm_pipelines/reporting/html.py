@@ -1,0 +1,204 @@
+"""The report: one HTML page without script, links or any network request.
+
+Every text on the page passes Jinja2's autoescape; drawings are inline SVG whose attributes are numbers of ours.
+The same results give the same bytes: the page carries no time but those in the data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from crm_pipelines.columns import FOLD, METRIC, MODEL, PROTOCOL, RESULT_VALUE, SEED, SLICE, SLICE_ALL, VARIANT
+from crm_pipelines.reporting import sections
+from crm_pipelines.reporting.charts import (
+    ClassBar,
+    IntervalPlot,
+    Reliability,
+    SplitPicture,
+    class_bars,
+    class_style,
+    interval_plot,
+    reliability_charts,
+    split_picture,
+)
+from crm_pipelines.reporting.formatting import count, counts, date, flat
+from crm_pipelines.reporting.names import METRICS, MODELS, PIPELINE_TITLES, model_rank, protocol_label
+from crm_pipelines.reporting.published import compare_published, data_set_of, published_figures
+from crm_pipelines.reporting.results import PipelineResults, Results, SourceResults
+from crm_pipelines.reporting.tables import (
+    calibration_table,
+    class_auc_table,
+    efficiency_table,
+    focus_models,
+    main_protocol,
+    performance_table,
+)
+from crm_pipelines.reporting.verdict import Headline, headlines
+from crm_pipelines.reporting.view import Table
+
+
+@dataclass(frozen=True)
+class PipelineView:
+    """What the template shows of one pipeline; an empty part is left out."""
+
+    anchor: str
+    title: str
+    runs: str
+    headlines: tuple[tuple[Headline, IntervalPlot], ...]
+    performance: Table | None
+    class_auc: Table | None
+    cold_start: tuple[Table, ...]
+    paired: tuple[Table, ...]
+    fairness: tuple[Table, ...]
+    variants: Table | None
+    calibration: Table | None
+    reliability: tuple[Reliability, ...]
+    classes: tuple[tuple[str, int, str], ...]
+    efficiency: Table | None
+    environment: tuple[str, ...]
+    published: Table | None
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """What the template shows of one source."""
+
+    anchor: str
+    name: str
+    title: str
+    events: str
+    customers: str
+    items: str
+    start: str
+    end: str
+    class_bars: tuple[ClassBar, ...]
+    split: SplitPicture | None
+    cleaning: Table | None
+    imputation: Table | None
+    pipelines: tuple[PipelineView, ...]
+
+
+def render_report(results: Results) -> str:
+    """The whole report as one self-contained HTML document; without results it says how to get some."""
+    environment = Environment(
+        loader=PackageLoader("crm_pipelines.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    sources = tuple(
+        source_view(source, f"source-{position}") for position, source in enumerate(results.sources, start=1)
+    )
+    shown = {model for source in results.sources for pipeline in source.pipelines for model in pipeline.metrics[MODEL]}
+    glossary_models = [
+        (MODELS[name].label, MODELS[name].about) for name in sorted(shown, key=model_rank) if name in MODELS
+    ]
+    measured = {
+        m for source in results.sources for p in source.pipelines for m in [*p.metrics[METRIC], *p.efficiency[METRIC]]
+    }
+    glossary_metrics = [
+        (name.label, name.about) for metric, name in METRICS.items() if metric in measured and name.about
+    ]
+    return environment.get_template("report.html").render(
+        sources=sources, glossary_models=glossary_models, glossary_metrics=glossary_metrics
+    )
+
+
+def source_view(source: SourceResults, anchor: str) -> SourceView:
+    """The view of a source; ``anchor`` is its place on the page, free of any text from the data."""
+    overview = source.overview
+    start, end = _number(overview, "start"), _number(overview, "end")
+    class_counts = overview.get("class_counts") or {}
+    cleaning = (
+        None
+        if source.cleaning is None
+        else sections.plain_table(source.cleaning, "What cleaning dropped", ["step", "reason", "rows"])
+    )
+    imputation = None if source.imputation is None else sections.plain_table(source.imputation, "What was filled in")
+    return SourceView(
+        anchor=anchor,
+        name=source.name,
+        title=source.title,
+        events=count(_number(overview, "events")),
+        customers=count(_number(overview, "customers")),
+        items=count(_number(overview, "items")),
+        start=date(start),
+        end=date(end),
+        class_bars=class_bars({str(label): float(n) for label, n in class_counts.items()}),
+        split=split_picture(source.splits, start),
+        cleaning=cleaning,
+        imputation=imputation,
+        pipelines=tuple(
+            pipeline_view(pipeline, source, f"{anchor}-{position}")
+            for position, pipeline in enumerate(source.pipelines, start=1)
+        ),
+    )
+
+
+def pipeline_view(pipeline: PipelineResults, source: SourceResults, anchor: str) -> PipelineView:
+    """The view of one pipeline's results."""
+    metrics, comparisons = pipeline.metrics, pipeline.comparisons
+    compared = focus_models(comparisons)
+    focus = next(iter(compared), None)
+    protocol = main_protocol(metrics)
+    performance, calibration = performance_table(metrics), calibration_table(metrics)
+    on_all = metrics[(metrics[SLICE] == SLICE_ALL) & (metrics[PROTOCOL] == protocol)]
+    classes = tuple(dict.fromkeys([*(source.overview.get("class_counts") or {}), *pipeline.reliability["class"]]))
+    classes = tuple(label for label in classes if label in set(pipeline.reliability["class"]))
+    ece = dict(zip(calibration[MODEL], calibration["ece"], strict=True)) if "ece" in calibration else {}
+    reliability = pipeline.reliability[pipeline.reliability[PROTOCOL] == main_protocol(pipeline.reliability)]
+    order = sorted(dict.fromkeys(reliability[MODEL]), key=lambda model: (model != focus, model_rank(model)))
+    data_set = data_set_of(source.name)
+    published = None
+    if data_set is not None and pipeline.name == "coldstart":
+        published = sections.published_beside_ours(compare_published(published_figures(), metrics, data_set))
+    caption = f"{protocol_label(protocol).capitalize()}, all test events"
+    return PipelineView(
+        anchor=anchor,
+        title=PIPELINE_TITLES.get(pipeline.name, pipeline.name.replace("_", " ").capitalize()),
+        runs=describe_runs(on_all),
+        headlines=tuple((verdict, interval_plot(verdict)) for verdict in headlines(comparisons)),
+        performance=sections.metric_table(performance, caption, focus),
+        class_auc=sections.metric_table(class_auc_table(metrics), "ROC AUC of each class against the rest", focus, ""),
+        cold_start=sections.cold_start_tables(metrics, focus),
+        paired=tuple(table for model in compared for table in sections.paired_tables(comparisons, model)),
+        fairness=sections.fairness_tables(pipeline.fairness, metrics, main_protocol(pipeline.fairness), focus),
+        variants=sections.variants(metrics),
+        calibration=sections.metric_table(calibration, caption, focus, "Lower is better in every column."),
+        reliability=reliability_charts(reliability, classes, order, ece, focus),
+        classes=tuple((label, *class_style(index)) for index, label in enumerate(classes)),
+        efficiency=sections.metric_table(
+            efficiency_table(pipeline.efficiency), "Cost", focus, "Measured, so it differs from run to run."
+        ),
+        environment=tuple(flat(pipeline.environment)),
+        published=published,
+    )
+
+
+def describe_runs(rows: pd.DataFrame) -> str:
+    """``8 models, 1 fold, 2 seeds, n = 9,809 test events`` for rows of one slice and protocol; empty without rows."""
+    if rows.empty:
+        return ""
+    n = rows.loc[rows[RESULT_VALUE].notna(), "n"]
+    parts = [
+        _many(rows[MODEL].nunique(), "model"),
+        _many(rows[[MODEL, VARIANT]].drop_duplicates().shape[0] - rows[MODEL].nunique(), "further variant"),
+        _many(rows[FOLD].nunique(), "fold"),
+        _many(rows[SEED].nunique(), "seed"),
+    ]
+    if len(n):
+        parts.append(f"n = {counts(n.min(), n.max())} test events")
+    return ", ".join(part for part in parts if part)
+
+
+def _many(number: int, what: str) -> str:
+    return "" if number == 0 else f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _number(mapping: Mapping[str, Any], key: str) -> float | None:
+    value = mapping.get(key)
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,209 @@
+"""How models, metrics and slices are called on the page: labels, order, direction, number format, colour."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from crm_pipelines.columns import CUSTOMER, SHOTS, SIDES, SLICE_ALL, SLICE_WARM, cold_slice
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """A model as readers see it.
+
+    Attributes:
+        label: its name in print.
+        family: ``paper`` (the paper's own), ``baseline`` (what the paper compares with) or ``peer``.
+        hue: colour angle in degrees; the page and the figures use it for this model everywhere.
+        about: one line for the glossary.
+    """
+
+    label: str
+    family: str
+    hue: int
+    about: str
+
+
+MODELS: Final = {
+    "tfpnet": ModelName("TFP-Net", "paper", 206, "Temporal graph attention, DeepFM and prototypes, trained jointly."),
+    "tfpnet_plus": ModelName("TFP-Net+", "paper", 236, "TFP-Net with improvements of this project."),
+    "gnn": ModelName("GNN", "baseline", 28, "Message passing on the customer-item graph."),
+    "spectral_gcn": ModelName("Spectral GCN", "baseline", 46, "Chebyshev filters on the customer-item graph."),
+    "frangos": ModelName("Frangos & O'Shea", "baseline", 75, "Graph centralities and a linear model."),
+    "dgn_jbp": ModelName("DGN-JBP", "baseline", 350, "Customer-item and customer-customer graph networks, jointly."),
+    "qrcnn_lstm": ModelName("QRCNN-LSTM", "baseline", 318, "Convolution, quantile heads and an LSTM on the sequence."),
+    "gace": ModelName("GACE", "baseline", 8, "Graph attention."),
+    "coldguess": ModelName("ColdGuess", "baseline", 292, "A relational graph convolution network."),
+    "majority": ModelName("Majority class", "peer", 0, "Always the most frequent class of the training part."),
+    "last_behaviour": ModelName("Last behaviour", "peer", 240, "Repeats what the customer did last."),
+    "logistic_regression": ModelName("Logistic regression", "peer", 150, "Linear, on the shared features."),
+    "lightgbm": ModelName("LightGBM", "peer", 112, "Boosted trees on the shared features."),
+    "xgboost": ModelName("XGBoost", "peer", 90, "Boosted trees on the shared features."),
+    "random_forest": ModelName("Random forest", "peer", 64, "Averaged trees on the shared features."),
+    "deepfm": ModelName("DeepFM", "peer", 172, "Factorisation machine and a network on the shared features."),
+    "gru": ModelName("GRU", "peer", 272, "A recurrent network over the event sequence."),
+}
+"""Known models in the order of the page; others follow in alphabetical order."""
+
+FOCUS: Final = ("tfpnet", "tfpnet_plus")
+"""Models whose comparison with every peer is the headline, the first that was run."""
+
+SOURCE_ORDER: Final = ("demo", "taobao", "amazon_instruments", "amazon_all_beauty", "movielens")
+
+GREY_MODELS: Final = ("majority", "last_behaviour")
+"""Rules of thumb are drawn in grey."""
+
+
+@dataclass(frozen=True)
+class MetricName:
+    """A number as readers see it.
+
+    Attributes:
+        label: column heading.
+        digits: decimals shown; -1 for large counts (shortened with k, M, G).
+        lower_is_better: direction in which the best value is sought; None where neither end is better.
+        about: one sentence for the glossary.
+    """
+
+    label: str
+    digits: int = 3
+    lower_is_better: bool | None = False
+    about: str = ""
+
+
+METRICS: Final = {
+    "macro_f1": MetricName(
+        "Macro-F1", about="F1 of each class, averaged with equal weight: rare classes count as much."
+    ),
+    "macro_f1_argmax": MetricName("Macro-F1, no rule", about="Macro-F1 of naming the most probable class."),
+    "accuracy": MetricName(
+        "Accuracy", about="Share of events whose class is predicted. Read it beside the majority's."
+    ),
+    "majority_accuracy": MetricName(
+        "Majority's acc.", lower_is_better=None, about="Accuracy of always naming the most frequent training class."
+    ),
+    "balanced_accuracy": MetricName("Balanced acc.", about="Recall of each class, averaged with equal weight."),
+    "precision": MetricName(
+        "Precision", about="Of the events called a class, the share that is; classes weighted by size, of two the last."
+    ),
+    "recall": MetricName(
+        "Recall",
+        about="Of the events of a class, the share found; as precision, so with three classes or more it is accuracy.",
+    ),
+    "f1": MetricName("F1", about="Harmonic mean of precision and recall of a class; averaged as precision."),
+    "roc_auc": MetricName(
+        "ROC AUC", about="Chance that an event of a class is ranked above one of another; 0.5 is a coin."
+    ),
+    "average_precision": MetricName(
+        "Avg. precision", about="Area under precision against recall; averaged as ROC AUC."
+    ),
+    "group_fairness": MetricName(
+        "Group fairness", digits=1, about="100 x lowest / highest macro-F1 among groups; 100 means equal."
+    ),
+    "log_loss": MetricName(
+        "Log-loss", lower_is_better=True, about="Mean surprise at the true class; punishes false certainty."
+    ),
+    "brier": MetricName(
+        "Brier", lower_is_better=True, about="Mean squared distance of the probabilities from what happened, 0 to 2."
+    ),
+    "ece": MetricName(
+        "ECE", lower_is_better=True, about="Mean gap between stated and observed frequency, in bins of equal size."
+    ),
+    "log_loss_uncalibrated": MetricName("Log-loss before", 3, True, "Log-loss before temperature scaling."),
+    "ece_uncalibrated": MetricName("ECE before", 3, True, "ECE before temperature scaling."),
+    "parameters": MetricName("Parameters", -1, lower_is_better=True, about="Numbers the model learns."),
+    "flops_per_event": MetricName(
+        "FLOPs / event", -1, lower_is_better=True, about="Floating-point operations for one prediction."
+    ),
+    "seconds_per_epoch": MetricName("s / epoch", 2, lower_is_better=True, about="One pass over the training part."),
+    "training_events_per_second": MetricName("Training events / s", -1, about="Throughput in training."),
+    "latency_features_p50_ms": MetricName("Features p50 ms", 1, True, "Building the inputs of 2,048 events, median."),
+    "latency_features_p95_ms": MetricName("Features p95 ms", 1, True, "The same, 95th percentile."),
+    "latency_forward_p50_ms": MetricName("Forward p50 ms", 1, True, "The model alone on 2,048 events, median."),
+    "latency_forward_p95_ms": MetricName("Forward p95 ms", 1, True, "The same, 95th percentile."),
+    "latency_end_to_end_p50_ms": MetricName("End to end p50 ms", 1, True, "Inputs and model for 2,048 events, median."),
+    "latency_end_to_end_p95_ms": MetricName("End to end p95 ms", 1, True, "The same, 95th percentile."),
+    "inference_events_per_second": MetricName("Inference events / s", -1, about="Throughput end to end."),
+    "fit_seconds": MetricName("Fit s", 1, True, "The whole fit, validation included."),
+    "peak_rss_mb": MetricName("Peak memory MB", 0, True, "Highest memory of the whole process while fitting."),
+    "peak_gpu_mb": MetricName("Peak GPU MB", 0, True, "Highest memory held on the GPU while fitting."),
+    "peak_memory_mb": MetricName("Peak memory MB", 0, True, "Highest memory in use while fitting."),
+}
+
+PERFORMANCE_METRICS: Final = (
+    "macro_f1",
+    "accuracy",
+    "majority_accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "roc_auc",
+    "average_precision",
+    "group_fairness",
+    "macro_f1_argmax",
+)
+CALIBRATION_METRICS: Final = ("log_loss", "brier", "ece", "log_loss_uncalibrated", "ece_uncalibrated")
+EFFICIENCY_METRICS: Final = tuple(METRICS)[list(METRICS).index("parameters") :]
+
+CLASS_AUC: Final = "roc_auc["
+"""Metrics of one class against the rest are called ``roc_auc[<class>]``."""
+
+PIPELINE_TITLES: Final = {"coldstart": "Behaviour prediction and cold start (paper A, TFP-Net)"}
+
+
+def metric_name(metric: str) -> MetricName:
+    """Label, format and direction of a metric; a plain reading of the name for one that is not known."""
+    if metric.startswith(CLASS_AUC):
+        return MetricName(metric.removeprefix(CLASS_AUC).removesuffix("]"))
+    return METRICS.get(metric, MetricName(metric.replace("_", " ")))
+
+
+def model_label(model: str, variant: str = "main") -> str:
+    """A model's name in print, its variant behind a comma unless it is the main one."""
+    label = MODELS[model].label if model in MODELS else model.replace("_", " ")
+    return label if variant == "main" else f"{label}, {variant.replace('_', ' ')}"
+
+
+def model_colour(model: str) -> tuple[int, int]:
+    """Hue in degrees and saturation in percent of a model's colour; grey for rules and unknown models."""
+    if model not in MODELS or model in GREY_MODELS:
+        return 220, 8
+    return MODELS[model].hue, 58 if MODELS[model].family != "paper" else 78
+
+
+def model_rank(model: str) -> tuple[int, str]:
+    """Sort key: known models in the order of ``MODELS``, then the others by name."""
+    known = list(MODELS)
+    return (known.index(model) if model in MODELS else len(known), model)
+
+
+def source_rank(source: str) -> tuple[int, str]:
+    """Sort key: known sources in the order of ``SOURCE_ORDER``, then the others by name."""
+    return (SOURCE_ORDER.index(source) if source in SOURCE_ORDER else len(SOURCE_ORDER), source)
+
+
+def slice_label(name: str) -> str:
+    """A slice in words: ``cold_item@1`` is ``item, 1 event``."""
+    if name == SLICE_ALL:
+        return "all test events"
+    if name == SLICE_WARM:
+        return "warm"
+    for side in SIDES:
+        for shots in SHOTS:
+            if name == cold_slice(side, shots):
+                return f"new {side}, {shots} event{'' if shots == 1 else 's'} seen"
+    return name.replace("_", " ")
+
+
+def protocol_label(protocol: str) -> str:
+    """A protocol in words."""
+    return {"time": "time cut", "held_out": "held-out entities"}.get(protocol, protocol.replace("_", " "))
+
+
+def slice_rank(name: str) -> tuple[int, str]:
+    """Sort key: all, warm, customers by shots, items by shots, others by name."""
+    order = [SLICE_ALL, SLICE_WARM, *(cold_slice(side, k) for side in SIDES for k in SHOTS)]
+    return (order.index(name) if name in order else len(order), name)
+
+
+SIDE_LABELS: Final = {side: "New customers" if side == CUSTOMER else "New items" for side in SIDES}

@@ -1,0 +1,232 @@
+"""Reads the result files of every run below one folder.
+
+Layout: ``<root>/<source>/<pipeline>/{metrics,efficiency,comparisons,fairness,reliability}.csv`` and
+``environment.json``; ``<root>/<source>/preprocessing/{cleaning_report,imputation_report}.csv``, ``splits.json`` and
+``overview.json``. A file that is not there is a section the report leaves out.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+import pandas as pd
+
+from crm_pipelines.columns import (
+    FOLD,
+    METRIC,
+    MODEL,
+    PAPER,
+    PIPELINE,
+    PROTOCOL,
+    RESULT_COLUMNS,
+    RESULT_VALUE,
+    SEED,
+    SLICE,
+    SOURCE,
+    N,
+)
+from crm_pipelines.errors import UserError
+from crm_pipelines.reporting.names import source_rank
+
+PREPROCESSING: Final = "preprocessing"
+REPORT_FILE: Final = "index.html"
+
+_RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
+TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "metrics": RESULT_COLUMNS,
+    "efficiency": RESULT_COLUMNS,
+    "comparisons": (*_RUN, SLICE, MODEL, "peer", METRIC, "difference", "low", "high", N, "customers"),
+    "fairness": (*_RUN, MODEL, "axis", "group", N, "macro_f1", "low", "high"),
+    "reliability": (*_RUN, MODEL, "class", "bin", "confidence", "frequency", N),
+}
+"""Columns of the result files of a pipeline."""
+
+PREPROCESSING_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {"cleaning_report": ("step", "reason", "rows")}
+
+_NUMBERS: Final = {
+    FOLD, SEED, RESULT_VALUE, N, "difference", "low", "high", "customers", "macro_f1", "bin", "confidence",
+    "frequency", "accuracy", "rows",
+}  # fmt: skip
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """A table of ``TABLE_COLUMNS`` without rows."""
+    return pd.DataFrame(
+        {column: pd.Series(dtype="float64" if column in _NUMBERS else "str") for column in TABLE_COLUMNS[name]}
+    )
+
+
+def result_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A result table of the current run as reporting takes it.
+
+    One without rows gets all its columns: a pipeline of one model, say, has nothing to compare. ``reliability`` may
+    call its observed ``frequency`` ``accuracy``, as the evaluation's own table does.
+    """
+    if table.empty:
+        return empty_table(name)
+    return table if "frequency" in table or name != "reliability" else table.rename(columns={"accuracy": "frequency"})
+
+
+@dataclass(frozen=True)
+class PipelineResults:
+    """What one pipeline wrote for one source; tables have the columns of ``TABLE_COLUMNS``, possibly no rows."""
+
+    name: str
+    metrics: pd.DataFrame = field(default_factory=lambda: empty_table("metrics"))
+    efficiency: pd.DataFrame = field(default_factory=lambda: empty_table("efficiency"))
+    comparisons: pd.DataFrame = field(default_factory=lambda: empty_table("comparisons"))
+    fairness: pd.DataFrame = field(default_factory=lambda: empty_table("fairness"))
+    reliability: pd.DataFrame = field(default_factory=lambda: empty_table("reliability"))
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SourceResults:
+    """What was written for one source.
+
+    Attributes:
+        name: the source's name in the configuration.
+        overview: ``title``, ``events``, ``customers``, ``items``, ``start``, ``end`` (UTC seconds), ``class_counts``.
+        splits: one mapping per protocol and fold: ``protocol``, ``fold``, ``validation_start``, ``test_start``,
+            ``test_end`` (UTC seconds), ``train``, ``validation``, ``test`` (events).
+        cleaning: ``step``, ``reason``, ``rows``; None where absent.
+        imputation: as written; None where absent.
+        pipelines: by name.
+    """
+
+    name: str
+    overview: Mapping[str, Any] = field(default_factory=dict)
+    splits: Sequence[Mapping[str, Any]] = ()
+    cleaning: pd.DataFrame | None = None
+    imputation: pd.DataFrame | None = None
+    pipelines: tuple[PipelineResults, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The title given in the configuration, else the name."""
+        return str(self.overview.get("title") or self.name)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Every source that has been run, in the order of the page."""
+
+    root: Path
+    sources: tuple[SourceResults, ...] = ()
+
+    @classmethod
+    def read(cls, root: Path) -> Self:
+        """Collect what lies below ``root``; a folder that does not exist holds no results.
+
+        Raises:
+            UserError: at a file that cannot be read, lacks a column or holds text where a number belongs.
+        """
+        folders = [folder for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
+        sources = [_read_source(folder) for folder in sorted(folders, key=lambda folder: source_rank(folder.name))]
+        return cls(root, tuple(source for source in sources if source is not None))
+
+    def source(self, name: str) -> SourceResults:
+        """The results of one source; without any, an empty set of that name."""
+        return next((source for source in self.sources if source.name == name), SourceResults(name))
+
+    @property
+    def report_path(self) -> Path:
+        """Where the HTML report of these results lies."""
+        return self.root / REPORT_FILE
+
+
+def _read_source(folder: Path) -> SourceResults | None:
+    below = folder / PREPROCESSING
+    splits = read_json(below / "splits.json")
+    imputation = below / "imputation_report.csv"
+    source = SourceResults(
+        name=folder.name,
+        overview=_mapping(below / "overview.json"),
+        splits=_split_list(below / "splits.json", splits),
+        cleaning=_read_if_there(below / "cleaning_report.csv", PREPROCESSING_COLUMNS["cleaning_report"]),
+        imputation=read_table(imputation, ()) if imputation.is_file() else None,
+        pipelines=tuple(
+            pipeline
+            for child in sorted(folder.iterdir())
+            if child.is_dir() and child.name != PREPROCESSING and (pipeline := _read_pipeline(child)) is not None
+        ),
+    )
+    nothing = not (source.overview or source.splits or source.pipelines) and source.cleaning is None
+    return None if nothing else source
+
+
+def _read_pipeline(folder: Path) -> PipelineResults | None:
+    paths = {name: folder / f"{name}.csv" for name in TABLE_COLUMNS}
+    found = {name: _read_result(name, path) for name, path in paths.items() if path.is_file()}
+    return PipelineResults(folder.name, environment=_mapping(folder / "environment.json"), **found) if found else None
+
+
+def _read_result(name: str, path: Path) -> pd.DataFrame:
+    table = result_table(name, read_table(path, ()))
+    _check_columns(table, TABLE_COLUMNS[name], path)
+    return table
+
+
+def _read_if_there(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
+    return read_table(path, columns) if path.is_file() else None
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A CSV file with at least the given columns; numbers are float64, names stay text, also one like ``nan``.
+
+    Raises:
+        UserError: naming the file and the missing column, or the row and column that hold no number.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read as CSV ({error}); delete it and run the pipeline that writes it"
+        ) from error
+    _check_columns(table, columns, path)
+    for column in _NUMBERS.intersection(table.columns):
+        numbers = pd.to_numeric(table[column].replace("", None), errors="coerce").astype("float64")
+        wrong = numbers.isna() & ~table[column].str.lower().isin(["", "nan"])
+        if wrong.any():
+            at = int(wrong.to_numpy().argmax())
+            raise UserError(f"{path}: line {at + 2}, column '{column}' holds '{table[column].iloc[at]}', not a number")
+        table[column] = numbers
+    return table
+
+
+def _check_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise UserError(
+            f"{path}: column '{missing[0]}' is missing; delete the file and run the pipeline that writes it"
+        )
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file, None where there is no file; UserError where it is not JSON."""
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON ({error}); delete it and run the pipeline that writes it") from error
+
+
+def _mapping(path: Path) -> Mapping[str, Any]:
+    content = read_json(path)
+    if content is not None and not isinstance(content, dict):
+        raise UserError(f"{path}: must hold a JSON object")
+    return content or {}
+
+
+def _split_list(path: Path, content: Any) -> tuple[Mapping[str, Any], ...]:
+    """The folds of ``splits.json``: a list of objects with the keys named in ``SourceResults``."""
+    keys = {PROTOCOL, FOLD, "validation_start", "test_start", "test_end", "train", "validation", "test"}
+    if not isinstance(content or [], list):
+        raise UserError(f"{path}: must hold a JSON list of folds")
+    for fold in content or []:
+        if not isinstance(fold, dict) or keys - set(fold):
+            raise UserError(f"{path}: every fold must be an object with the keys {', '.join(sorted(keys))}")
+    return tuple(content or ())

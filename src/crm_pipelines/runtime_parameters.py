@@ -1,0 +1,87 @@
+"""Checks what a run is asked for before anything is computed: ``--params`` and the data source.
+
+Kedro accepts any key in ``--params``, so that a misspelt one would change nothing, silently.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crm_pipelines.errors import UserError
+from crm_pipelines.failures import did_you_mean
+
+SOURCE = "source"
+SOURCES = "sources"
+SOURCE_SPEC = "source_spec"
+
+_RESOLVED = re.compile(r"\$\{\s*runtime_params:\s*(\w+)")
+
+
+def check_runtime_parameters(given: Mapping[str, object], conf: Path, environments: Sequence[str]) -> None:
+    """Stop at a run-time parameter that no configuration file knows.
+
+    Args:
+        given: the parsed ``--params``, nested mappings for dotted keys.
+        conf: the configuration folder.
+        environments: names of the folders below it that take part, for example ``("base", "local")``.
+
+    Raises:
+        UserError: naming the key and the likely intended one.
+    """
+    if not given:
+        return
+    known: set[str] = set()
+    for path, text in _files(conf, environments):
+        known.update(_RESOLVED.findall(text))
+        if "parameters" in path.as_posix():
+            known.update(_keys(text))
+    for key in given:
+        if key not in known:
+            raise UserError(f"--params: '{key}' is not a parameter of this project{did_you_mean(key, known)}")
+
+
+def with_source_spec(parameters: Mapping[str, Any], filed_under: str) -> dict[str, Any]:
+    """Parameters with ``source_spec``, the block of the chosen source.
+
+    It is looked up here rather than by an interpolation, which YAML files resolve before the blocks of another
+    environment are merged into theirs.
+
+    Args:
+        parameters: merged from all files and ``--params``.
+        filed_under: the source by whose name the catalog files its results.
+
+    Raises:
+        UserError: if the source is not declared, or parameters and catalog disagree about it.
+    """
+    sources = parameters.get(SOURCES)
+    if not isinstance(sources, Mapping):
+        return dict(parameters)
+    source = str(parameters.get(SOURCE, filed_under))
+    if source not in sources:
+        hint = did_you_mean(source, map(str, sources))
+        raise UserError(f"source '{source}' is not declared under 'sources:' in the configuration{hint}")
+    if source != filed_under:
+        raise UserError(
+            f"'source: {source}' stands in a parameter file, but results would be filed under '{filed_under}': "
+            "choose the source by --params=source=NAME, or for good by 'source: NAME' in conf/local/globals.yml"
+        )
+    return {**parameters, SOURCE_SPEC: sources[source]}
+
+
+def _files(conf: Path, environments: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """Path below ``conf`` and text of every YAML file of some environments."""
+    for environment in dict.fromkeys(environments):
+        for path in sorted((conf / environment).rglob("*.y*ml")):
+            yield path.relative_to(conf), path.read_text(encoding="utf-8")
+
+
+def _keys(text: str) -> list[str]:
+    """Top level of a YAML file; nothing where it cannot be read, which Kedro reports better."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return []
+    return list(content) if isinstance(content, dict) else []

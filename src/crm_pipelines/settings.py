@@ -1,0 +1,16 @@
+"""Project settings, read by Kedro (https://docs.kedro.org/en/stable/configure/configuration_basics/)."""
+
+from crm_pipelines.hooks import PrepareParameters, ReportProgress, StartSpark
+
+HOOKS = (PrepareParameters(), StartSpark(), ReportProgress())
+
+# Installed with the extra `mlflow`; it would otherwise take part in every command. Remove this line to use it.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment adds to the parameters and the catalog of `base` instead of replacing whole blocks.
+    "merge_strategy": {"parameters": "soft", "catalog": "soft"},
+    "config_patterns": {"spark": ["spark*", "spark*/**"]},
+}

@@ -1,0 +1,175 @@
+"""Cells: how text becomes a number or an id, and how a cell that cannot is told to the user.
+
+All questions about one file are answered in a single pass over it (:func:`inspect`), whatever their number.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import ibis
+import ibis.expr.types as ir
+
+from crm_pipelines.errors import UserError
+from crm_pipelines.sources.raw import ROW_NUMBER, RawTable
+
+LARGEST: Final = 1.7e308
+MISSING: Final = ("nan", "na", "n/a", "null", "none", "nat", "\\n")
+"""Spellings of "no value" in columns of numbers or times, in lower case; elsewhere they are ordinary words."""
+
+_INTEGER: Final = r"^[+-]?[0-9]+$"
+_FLOATING: Final = r"^[+-]?[0-9]+\.0+$"
+_WHOLE: Final = r"^[+-]?[0-9]+(\.0+)?$"
+_PLAIN: Final = r"^(0|-?[1-9][0-9]*)$"
+_SHOWN: Final = 40
+
+IdRule = Literal["auto", "integer", "text"]
+Unreadable = Literal["stop", "drop"]
+
+
+def trimmed(column: ir.StringColumn) -> ir.StringColumn:
+    """The cell without blanks around it; null when nothing is left.
+
+    A regular expression: DuckDB's ``trim`` with a set of characters takes three times as long.
+    """
+    return column.re_replace(r"^\s+|\s+$", "").nullif("")
+
+
+def number(column: ir.StringColumn, largest: float = LARGEST) -> ir.FloatingColumn:
+    """The finite decimal number in a column's cell, at most ``largest`` in size; else null.
+
+    One cast and one comparison: the log's numbers are computed on every pass over it. Python's ``1_000`` is no number.
+    """
+    value = column.try_cast("float64")
+    return (value.between(-largest, largest) & ~column.contains("_")).ifelse(value, ibis.null("float64"))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What every cell of a column must be.
+
+    Attributes:
+        column: name in the file.
+        bad: true where the cell cannot be read (false or null elsewhere).
+        problem: predicate for the message, such as ``is not a number``.
+        cell: the text that may be shown; None for ids, which are never shown.
+        advice: what to do, from the first offending cell; None gives the general advice.
+        droppable: whether ``unreadable: drop`` turns such cells into nulls.
+    """
+
+    column: str
+    bad: ir.BooleanColumn
+    problem: str
+    cell: ir.StringColumn | None = None
+    advice: Callable[[str], str | None] | None = None
+    droppable: bool = True
+
+
+def inspect(
+    raw: RawTable, rules: Sequence[Rule], unreadable: Unreadable, questions: Mapping[str, ir.Scalar]
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Read a file once: check its rules and answer further questions.
+
+    Args:
+        raw: the file.
+        rules: checked in this order.
+        unreadable: ``drop`` tolerates (and counts) bad cells of droppable rules, unless a column has no good one.
+        questions: name -> aggregate over ``raw.table``.
+
+    Returns:
+        The answers by name with ``rows``, the number of records; and ``unreadable_<column>`` counts.
+
+    Raises:
+        UserError: no record at all, a record the engine cannot read, or the first bad cell of the first broken rule.
+    """
+    measures: dict[str, ir.Scalar] = {"rows": raw.table.count(), **questions}
+    measures |= {f"__first_{i}": raw.row().min(where=rule.bad) for i, rule in enumerate(rules)}
+    answers = raw.first(raw.table.aggregate(**measures))
+    if not answers["rows"]:
+        raise UserError(f"{raw.file} holds no rows: put the data there or name another file")
+    notes: dict[str, int] = {}
+    for i, rule in enumerate(rules):
+        if answers[f"__first_{i}"] is None:
+            continue
+        bad = raw.first(raw.table.aggregate(n=rule.bad.sum()))["n"]
+        if unreadable == "stop" or not rule.droppable or bad == answers["rows"]:
+            raise _complaint(raw, rule, int(answers[f"__first_{i}"]), int(bad))
+        notes[f"unreadable_{rule.column}"] = int(bad)
+    return answers, notes
+
+
+def _complaint(raw: RawTable, rule: Rule, row: int, bad: int) -> UserError:
+    shown, advice = "the cell", None
+    if rule.cell is not None:
+        cell = str(raw.first(raw.table.filter(raw.row() == row).select(cell=rule.cell))["cell"])
+        shown = repr(cell if len(cell) <= _SHOWN else cell[:_SHOWN] + "…")
+        advice = rule.advice(cell) if rule.advice else None
+    general = "Correct the file"
+    if rule.droppable:
+        general += (
+            ", or set 'unreadable: drop' under 'interactions' in the source block to leave such rows out (counted)"
+        )
+    where = f"{raw.file}, row {row}, column '{rule.column}'"
+    return UserError(f"{where}: {shown} {rule.problem} ({bad} such cells). {advice or general}.")
+
+
+def number_rule(name: str, column: ir.StringColumn) -> Rule:
+    """A rule that every cell of a column is a number, blank, or a mark of a missing value."""
+
+    def advice(shown: str) -> str | None:
+        return "Write decimals with a point and without separators" if "," in shown and shown[-1:].isdigit() else None
+
+    cell = trimmed(column)
+    return Rule(name, number(column).isnull() & ~cell.lower().isin(MISSING), "is not a number", cell, advice)
+
+
+class Ids:
+    """The id column of a file: checked as text or numbers, and spelled the same in every file.
+
+    Whole numbers written as decimals (``17850.0``, as some exports do when ids are missing) become ``17850``.
+    """
+
+    def __init__(self, raw: RawTable, column: str, rule: IdRule) -> None:
+        self.raw, self.column, self.rule = raw, column, rule
+        self.cell = trimmed(raw.table[column])
+
+    def rules(self) -> list[Rule]:
+        """With ``ids: integer``: every id is a whole number."""
+        if self.rule != "integer":
+            return []
+        bad = self.cell.notnull() & ~self.cell.re_search(_WHOLE)
+        return [Rule(self.column, bad, "is not a whole number, though the source block says 'ids: integer'")]
+
+    def questions(self) -> dict[str, ir.Scalar]:
+        """With ``ids: auto``, the first row of every kind of id; with ``integer``, whether all are spelled plainly."""
+        if self.rule == "integer":
+            return {f"{self.column}:plain": (self.cell.isnull() | self.cell.re_search(_PLAIN)).all()}
+        if self.rule == "text":
+            return {}
+        row = self.raw.table[ROW_NUMBER]
+        integer, floating = self.cell.re_search(_INTEGER), self.cell.re_search(_FLOATING)
+        kinds = {"integer": integer, "floating": floating, "text": self.cell.notnull() & ~integer & ~floating}
+        return {f"{self.column}:{kind}": row.min(where=found.fill_null(False)) for kind, found in kinds.items()}
+
+    def normalised(self, answers: Mapping[str, Any]) -> ir.StringColumn:
+        """The ids, given the answers to :meth:`questions`.
+
+        Raises:
+            UserError: one column mixes numbers with text, or numbers with and without a decimal point.
+        """
+        if self.rule == "text" or answers.get(f"{self.column}:plain"):
+            return self.cell
+        if self.rule == "integer":
+            whole = self.cell.re_replace(r"\.0+$", "").re_replace(r"^\+", "").re_replace(r"^(-?)0+([0-9])", r"\1\2")
+            return self.cell.re_search(_WHOLE).ifelse(whole, ibis.null("string"))
+        names = {"integer": "numbers", "floating": "decimals (17.0)", "text": "text"}
+        first = {kind: answers[f"{self.column}:{kind}"] for kind in names}
+        found = sorted((int(row), names[kind]) for kind, row in first.items() if row is not None)
+        if len(found) > 1:
+            (a, one), (b, other) = found[:2]
+            raise UserError(
+                f"column '{self.column}' of {self.raw.file} mixes {one} (first in row {a}) and {other} "
+                f"(first in row {b}); make them one type, or set 'ids: text' under 'interactions' in the source block "
+                "to take them as they are"
+            )
+        return self.cell.re_replace(r"\.0+$", "") if first["floating"] is not None else self.cell

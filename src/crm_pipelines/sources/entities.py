@@ -1,0 +1,150 @@
+"""Attributes of customers and items: from a file of their own, or gathered from the log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from crm_pipelines import columns as c
+from crm_pipelines.config import EntitySpec, SourceSpec
+from crm_pipelines.errors import UserError
+from crm_pipelines.sources import cells
+from crm_pipelines.sources.canonical import CanonicalTables, Log, merge_notes
+from crm_pipelines.sources.raw import RawFolder, RawTable
+
+
+@dataclass(frozen=True)
+class Side:
+    """Customers or items of a source.
+
+    Attributes:
+        name: ``customers`` or ``items``, the key in the source block.
+        id: the canonical id column.
+        spec: the declared attributes.
+    """
+
+    name: str
+    id: str
+    spec: EntitySpec
+
+
+def sides(spec: SourceSpec) -> tuple[Side, Side]:
+    """Both sides of a source."""
+    return Side("customers", c.CUSTOMER_ID, spec.customers), Side("items", c.ITEM_ID, spec.items)
+
+
+def log_attributes(spec: SourceSpec) -> tuple[str, ...]:
+    """Declared attributes of the sides that have no file of their own, each once."""
+    return tuple(dict.fromkeys(name for side in sides(spec) if side.spec.file is None for name in side.spec.columns))
+
+
+def tables(spec: SourceSpec, log: Log, files: Mapping[str, tuple[RawTable, str]]) -> CanonicalTables:
+    """The canonical tables of a source.
+
+    Args:
+        spec: the source block.
+        log: its interactions.
+        files: side name -> raw attribute table and its id column; a side without is gathered from the log.
+
+    Raises:
+        UserError: a declared attribute that exists nowhere, or a cell that cannot be read.
+    """
+    found = {}
+    notes = [log.notes]
+    for side in sides(spec):
+        if side.name in files:
+            raw, id_column = files[side.name]
+            found[side.name], counted = from_file(raw, id_column, side, log, spec)
+            notes.append(counted)
+        else:
+            found[side.name] = from_log(side, log)
+    return CanonicalTables(log.interactions, found["customers"], found["items"], merge_notes(*notes))
+
+
+def own_files(raw: RawFolder, spec: SourceSpec) -> dict[str, tuple[RawTable, str]]:
+    """The attribute files named in a source block, with a header (or keys) of their own."""
+    named = ((side, side.spec.file) for side in sides(spec))
+    return {side.name: (raw.read(file), side.spec.id or side.id) for side, file in named if file is not None}
+
+
+def from_file(raw: RawTable, id_column: str, side: Side, log: Log, spec: SourceSpec) -> tuple[ir.Table, dict[str, int]]:
+    """Attributes from a raw table: typed, the first row of each id, and a row of nulls for ids only in the log.
+
+    Returns:
+        The table, ordered by id, and counts: ``<side>_rows``, ``<side>_without_id``, ``<side>_repeated_ids``
+        (rows left out), ``<side>_only_in_log`` (rows added) and ``<side>_unreadable_<column>``.
+
+    Raises:
+        UserError: a missing column, a text in a numeric column, mixed ids, no rows.
+    """
+    _check_names(side)
+    raw.require([id_column], f"'{side.name}.id'")
+    raw.require(side.spec.columns, f"'{side.name}'")
+    ids = cells.Ids(raw, id_column, spec.interactions.ids)
+    rules = [*ids.rules(), *(cells.number_rule(name, raw.table[name]) for name in side.spec.numeric)]
+    questions = {**ids.questions(), "with_id": ids.cell.count()}
+    answers, unreadable = cells.inspect(raw, rules, spec.interactions.unreadable, questions)
+
+    typed = {name: _typed(raw.table[name], name, side.spec) for name in side.spec.columns}
+    table = raw.table.select(**{side.id: ids.normalised(answers), c.ROW: raw.row(), **typed})
+    table = table.filter(table[side.id].notnull())
+    first = ibis.row_number().over(group_by=table[side.id], order_by=table[c.ROW])
+    table = table.mutate(__place__=first).filter(lambda t: t["__place__"] == 0).drop("__place__", c.ROW)
+    in_log = log.table.select(side.id).filter(lambda t: t[side.id].notnull()).distinct()
+    described = raw.table.select(**{side.id: ids.normalised(answers)})
+    absent = in_log.anti_join(described, side.id)
+    kept = raw.first(described.aggregate(n=described[side.id].nunique()))["n"]
+    added = raw.first(absent.aggregate(n=absent.count()))["n"]
+    nulls = {name: ibis.null(table.schema()[name]) for name in side.spec.columns}
+    table = table.union(absent.mutate(**nulls).select(*table.columns)).order_by(side.id)
+    counts = {
+        "rows": answers["rows"],
+        "without_id": answers["rows"] - answers["with_id"],
+        "repeated_ids": answers["with_id"] - kept,
+        "only_in_log": added,
+        **unreadable,
+    }
+    return table, {f"{side.name}_{name}": int(count) for name, count in counts.items()}
+
+
+def from_log(side: Side, log: Log) -> ir.Table:
+    """Attributes gathered from the log: the mean of numbers, the most frequent text (the smallest of equals).
+
+    Raises:
+        UserError: a declared attribute is no column of the log.
+    """
+    _check_names(side)
+    for name in side.spec.columns:
+        if name not in log.attributes:
+            raise UserError(
+                f"'{side.name}' declares '{name}', but {log.file} has no such attribute "
+                f"(it has: {', '.join(log.attributes) or 'none'}); name a file under '{side.name}.file' or remove it"
+            )
+    known = log.table.filter(log.table[side.id].notnull())
+    means = {name: known[log.attributes[name]].mean() for name in side.spec.numeric}
+    table = known.group_by(side.id).aggregate(**means) if means else known.select(side.id).distinct()
+    for name in side.spec.columns:
+        if name not in side.spec.numeric:
+            table = table.left_join(_most_frequent(known, side.id, log.attributes[name], name), side.id)
+            table = table.drop(f"{side.id}_right")
+    return table.select(side.id, *side.spec.columns).order_by(side.id)
+
+
+def _most_frequent(known: ir.Table, id_column: str, column: str, name: str) -> ir.Table:
+    pairs = known.filter(known[column].notnull()).group_by(id_column, column).aggregate(n=lambda t: t.count())
+    place = ibis.row_number().over(group_by=pairs[id_column], order_by=[pairs["n"].desc(), pairs[column].asc()])
+    best = pairs.mutate(place=place).filter(lambda t: t["place"] == 0)
+    return best.select(id_column, **{name: best[column]})
+
+
+def _typed(column: ir.StringColumn, name: str, spec: EntitySpec) -> ir.Column:
+    if name in spec.numeric:
+        return cells.number(column)
+    return cells.trimmed(column)
+
+
+def _check_names(side: Side) -> None:
+    taken = {side.id, c.ROW}.intersection(side.spec.columns)
+    if taken:
+        raise UserError(f"'{side.name}' may not declare an attribute called '{taken.pop()}'; rename that column")

@@ -1,0 +1,1 @@
+"""The one training module: every neural network of the project is trained here."""

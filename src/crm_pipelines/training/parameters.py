@@ -1,0 +1,25 @@
+"""Hyper-parameters of training, shared by every neural model."""
+
+from pydantic import Field
+
+from crm_pipelines.config import Parameters
+
+
+class TrainingParameters(Parameters):
+    """How a network is trained (TFP-Net, Algorithm 1: Adam, early stopping, cosine annealing, best weights).
+
+    Attributes:
+        epochs: most passes over the training events.
+        batch_size: events per step.
+        learning_rate: Adam's, annealed to zero along a cosine over all epochs.
+        weight_decay: decoupled L2 penalty.
+        patience: epochs without a better validation loss before stopping.
+        clip: largest gradient norm.
+    """
+
+    epochs: int = Field(default=12, ge=1)
+    batch_size: int = Field(default=512, ge=2)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    patience: int = Field(default=3, ge=1)
+    clip: float = Field(default=1.0, gt=0)

@@ -1,0 +1,152 @@
+"""One training loop around a plain ``nn.Module``, run by Lightning."""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EarlyStopping
+from torch import Tensor, nn
+
+from crm_pipelines.training.parameters import TrainingParameters
+
+logger = logging.getLogger(__name__)
+
+Loss = Callable[[Tensor], Tensor]
+"""Event ids of one batch (B,) -> scalar loss."""
+
+
+class Batches:
+    """Event ids in batches, shuffled anew each epoch by a generator of its own.
+
+    A batch is a slice of ids, not a list of rows: collating row by row costs several times the step itself.
+    A last batch of one event is left out, since batch normalisation has no variance there.
+    """
+
+    def __init__(self, events: np.ndarray, batch_size: int, seed: int | None) -> None:
+        self.events = torch.from_numpy(np.ascontiguousarray(events, dtype=np.int64))
+        self.batch_size = batch_size
+        self.generator = None if seed is None else torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.events), self.batch_size)
+        return full + (rest > 1 or (rest == 1 and self.generator is None))
+
+    def __iter__(self) -> Iterator[Tensor]:
+        order = self.events
+        if self.generator is not None:
+            order = order[torch.randperm(len(order), generator=self.generator)]
+        for index in range(len(self)):
+            yield order[index * self.batch_size : (index + 1) * self.batch_size]
+
+
+class _Module(lightning.LightningModule):
+    """Glue between a network, its loss and Lightning; keeps the best weights in memory."""
+
+    def __init__(
+        self, network: nn.Module, loss: Loss, after_epoch: Callable[[int], None], parameters: TrainingParameters
+    ) -> None:
+        super().__init__()
+        self.network, self.loss, self.after_epoch, self.parameters_ = network, loss, after_epoch, parameters
+        self.history: list[dict[str, float]] = []
+        self.best: tuple[float, dict[str, Tensor]] | None = None
+        self._train: list[Tensor] = []
+        self._validation: list[tuple[Tensor, int]] = []
+        self._started = 0.0
+
+    def on_train_epoch_start(self) -> None:
+        self._train.clear()
+        self._started = time.perf_counter()
+
+    def training_step(self, batch: Tensor, _: int) -> Tensor:
+        loss = self.loss(batch)
+        self._train.append(loss.detach())
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self._validation.clear()
+        self._train_seconds = time.perf_counter() - self._started
+
+    def validation_step(self, batch: Tensor, _: int) -> None:
+        self._validation.append((self.loss(batch), len(batch)))
+
+    def on_validation_epoch_end(self) -> None:
+        total = sum(size for _, size in self._validation)
+        value = sum(float(loss) * size for loss, size in self._validation) / total
+        self.log("validation_loss", value)
+        epoch = self.current_epoch
+        train = float(torch.stack(self._train).mean())
+        self.history.append(
+            {"epoch": epoch, "train_loss": train, "validation_loss": value, "seconds": self._train_seconds}
+        )
+        better = self.best is None or value < self.best[0]
+        if better:
+            self.best = (value, {name: tensor.clone() for name, tensor in self.network.state_dict().items()})
+        left = (self.parameters_.epochs - epoch - 1) * self._train_seconds
+        logger.info(
+            "epoch %2d of at most %d: training loss %.4f, validation loss %.4f%s (%.1f s, at most %.0f s left)",
+            *(epoch + 1, self.parameters_.epochs, train, value, " *" if better else "", self._train_seconds, left),
+        )
+        self.after_epoch(epoch)
+
+    def configure_optimizers(self) -> Any:
+        p = self.parameters_
+        optimizer = torch.optim.AdamW(self.network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=p.epochs)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+
+def train(
+    network: nn.Module,
+    loss: Loss,
+    train_events: np.ndarray,
+    validation_events: np.ndarray,
+    parameters: TrainingParameters,
+    seed: int,
+    after_epoch: Callable[[int], None] = lambda _: None,
+) -> list[dict[str, float]]:
+    """Train ``network`` in place and leave it with the weights of its best validation epoch.
+
+    Args:
+        network: module whose parameters are optimised.
+        loss: mean loss over a batch of event ids; called in training and in evaluation mode.
+        train_events: event ids to learn from.
+        validation_events: event ids, in time order, that decide when to stop and which weights to keep.
+        parameters: how to train.
+        seed: shuffles the batches.
+        after_epoch: called with the epoch's number when it is over.
+
+    Returns:
+        One row an epoch: epoch, train_loss, validation_loss, seconds (training steps only).
+    """
+    module = _Module(network, loss, after_epoch, parameters)
+    quiet = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators", "lightning.fabric")
+    for name in quiet:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="lightning")
+        trainer = lightning.Trainer(
+            max_epochs=parameters.epochs,
+            callbacks=[EarlyStopping("validation_loss", patience=parameters.patience, check_finite=True)],
+            gradient_clip_val=parameters.clip,
+            accelerator="auto",
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit(
+            module,
+            train_dataloaders=Batches(train_events, parameters.batch_size, seed),
+            val_dataloaders=Batches(validation_events, 4 * parameters.batch_size, None),
+        )
+    if module.best is not None:
+        network.load_state_dict(module.best[1])
+    network.eval()
+    return module.history

@@ -1,0 +1,39 @@
+"""The pipeline ``reporting``, run on fabricated results."""
+
+import logging
+
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline, node
+from kedro.runner import SequentialRunner
+
+from crm_pipelines.pipelines.reporting import create_pipeline
+from crm_pipelines.pipelines.reporting.pipeline import WRITTEN_BEFORE
+from crm_pipelines.reporting.results import Results
+
+
+def test_the_page_is_built_after_the_current_runs_results_are_written() -> None:
+    evaluate = node(lambda: [0] * len(WRITTEN_BEFORE), None, list(WRITTEN_BEFORE), name="evaluate")
+    order = [[each.name for each in group] for group in (Pipeline([evaluate]) + create_pipeline()).grouped_nodes]
+    assert order[0] == ["evaluate"]
+    assert "build_report" in order[1]
+    assert order[2] == ["report_summary"]
+
+
+def test_it_writes_the_page_tables_and_figures_and_prints_the_comparison(
+    results: Results, caplog: pytest.LogCaptureFixture
+) -> None:
+    (pipeline,) = results.source("taobao").pipelines
+    inputs: dict[str, object] = {name: getattr(pipeline, name) for name in WRITTEN_BEFORE}
+    # As the evaluation hands it over: its observed frequency is called accuracy.
+    inputs["reliability"] = pipeline.reliability.rename(columns={"frequency": "accuracy"})
+    catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
+    catalog["results"] = MemoryDataset(results)
+    catalog["params:source"] = MemoryDataset("taobao")
+    with caplog.at_level(logging.INFO, logger="crm_pipelines"):
+        outputs = SequentialRunner().run(create_pipeline(), catalog)
+    written = {name: dataset.load() for name, dataset in outputs.items()}
+    assert set(written) == {"performance_table", "cold_start_table", "performance_figure", "calibration_figure"}
+    assert len(written["performance_table"]) == 3
+    assert len(written["calibration_figure"].data)
+    assert "TFP-Net beats Majority class" in caplog.text

@@ -1,0 +1,120 @@
+"""The project as a whole: every pipeline is registered, every dataset has its place, and starting is quick."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from crm_pipelines.pipeline_registry import CHAINS, DEFAULT, STAGES, register_pipelines
+
+ENVIRONMENTS = ("local", "test", "paper")
+SLOW_TO_IMPORT = ("torch", "torch_geometric", "lightning", "lightgbm", "matplotlib")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bootstrapped(project) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(project)
+    bootstrap_project(project)
+    yield
+    os.chdir(before)
+
+
+def catalog_of(project: Path, env: str | None = None, **params: str):
+    with KedroSession.create(project_path=project, env=env, runtime_params=params) as session:
+        return session.load_context().catalog
+
+
+def test_every_pipeline_is_registered():
+    registered = register_pipelines()
+    assert set(STAGES) - set(CHAINS) <= set(registered)
+    assert {"__default__", "coldstart", "coldstart_models"} <= set(registered)
+    assert all(pipeline.nodes for pipeline in registered.values())
+
+
+def test_a_chain_is_its_stages_one_after_another():
+    registered = register_pipelines()
+    names = {node.name for node in registered["coldstart"].nodes}
+    for stage in ("ingestion", "preprocessing", "coldstart_models", "reporting"):
+        assert {node.name for node in registered[stage].nodes} <= names
+    assert registered["coldstart"].inputs() & {"interactions", "event_stores", "metrics"} == set()
+    assert registered["__default__"].nodes == registered[DEFAULT].nodes
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_dataset_and_parameter_of_every_pipeline_is_in_the_catalog(project, env):
+    catalog = catalog_of(project, env)
+    wanted = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+    assert {name for name in wanted if name not in catalog} == set()
+
+
+def test_results_of_every_source_lie_apart_and_below_the_data_root(project):
+    catalog = catalog_of(project, data_root="elsewhere", raw_root="raw", source="taobao")
+    shared_by_all_sources = {"report", "results"}
+    names = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+    for name in sorted(names):
+        if name.startswith("params:") or name == "parameters":
+            continue
+        described = str(catalog[name])
+        if name in {"demo_world", "raw_files"}:
+            assert "/raw" in described
+        else:
+            assert "elsewhere/0" in described
+            assert ("/taobao/" in described) != (name in shared_by_all_sources), name
+
+
+def test_listing_the_pipelines_imports_no_deep_learning(project):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "kedro", "registry", "list"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project / "src")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "- coldstart\n" in done.stdout
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert imported & set(SLOW_TO_IMPORT) == set()
+    assert not [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+
+
+def test_constraints_name_one_version_of_every_dependency_and_keep_its_bounds(project):
+    declared = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (project / "constraints.txt").read_text(), re.MULTILINE))
+    pins = {canonicalize_name(name): Version(version) for name, version in pins.items()}
+    extras = [line for name in ("viz", "notebooks", "dev") for line in declared["optional-dependencies"][name]]
+    for requirement in map(Requirement, [*declared["dependencies"], *extras]):
+        assert requirement.specifier, f"{requirement.name} has no bounds"
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
+
+
+def test_nothing_of_a_run_or_of_a_person_is_committed(project):
+    if not (project / ".git").exists():
+        pytest.skip("not a git checkout")
+    paths = {
+        "data/02_intermediate/demo/items.parquet": True,
+        "data/08_reporting/index.html": True,
+        "data/01_raw/taobao_user_behavior/UserBehavior.csv": True,
+        "data/01_raw/demo/UserBehavior.csv": False,
+        "data/01_raw/README.md": False,
+        "conf/local/parameters/sources.yml": True,
+        "conf/local/.gitkeep": False,
+        "conf/base/credentials.yml": True,
+    }
+    ignored = {
+        path: subprocess.run(["git", "check-ignore", "-q", "--no-index", path], cwd=project).returncode == 0
+        for path in paths
+    }
+    assert ignored == paths
