@@ -82,7 +82,8 @@ def expected(store, e):
         if i > 1:  # the latest is customer_since
             result[f"customer_last_since_{i}"] = past.since([event] if some else [])
         result[f"customer_last_behaviour_{i}"] = store.behaviour[event] + 1 if some else 0
-        result[f"customer_last_same_item_{i}"] = some and store.item[event] == store.item[e]
+        if i <= 5:
+            result[f"customer_last_same_item_{i}"] = some and store.item[event] == store.item[e]
     result["customer_last_is_cart_1"] = bool(own) and store.behaviours[store.behaviour[own[-1]]] == "cart"
     fellow = past.of("item")
     result["item_last_same_customer_1"] = bool(fellow) and store.customer[fellow[-1]] == store.customer[e]

@@ -6,7 +6,7 @@ from event_logs import logs, quick
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_pipelines.events.index import EventIndex, bisect
+from crm_pipelines.events.index import EventIndex, bisect, recent
 
 
 def before(group, time, g, t):
@@ -82,3 +82,14 @@ def test_bisect_agrees_with_numpy(times, t):
     ordered = np.sort(np.asarray(times, dtype=np.int64))
     found = bisect(ordered, np.array([0]), np.array([len(ordered)]), np.array([t]))
     assert found[0] == np.searchsorted(ordered, t, side="left")
+
+
+@quick
+@given(logs(), st.integers(1, 6))
+def test_columns_in_slot_order_give_the_same_histories_as_ids(log, k):
+    store = log.store()
+    index, e = store.customers, np.arange(len(store))
+    ids, mask = index.history(e, k)
+    start, end = index.spans(e)
+    assert (index.mask(start, end, k) == mask).all()
+    assert (recent(index.arrange(store.timestamp), end, k)[mask] == store.timestamp[ids[mask]]).all()

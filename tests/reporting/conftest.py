@@ -121,10 +121,13 @@ def write_source(
     }  # fmt: skip
     (before / "overview.json").write_text(json.dumps(overview))
     fold = {"protocol": "time", "fold": 0, "validation_start": START + 6 * DAY, "test_start": START + 7 * DAY,
-            "test_end": START + 9 * DAY, "train": 6000, "validation": 700, "test": 900}  # fmt: skip
+            "test_end": None, "train": 6000, "validation": 700, "test": 900}  # fmt: skip
     (before / "splits.json").write_text(json.dumps([fold, {**fold, "protocol": "held_out", "train": 4800}]))
     steps = [("read", "rows_in", 84_400), ("duplicates", "dropped", 113), ("write", "rows_out", 84_287)]
     pd.DataFrame(steps, columns=["step", "reason", "rows"]).to_csv(before / "cleaning_report.csv", index=False)
+    filled = [("customers", "age", "mean", 41.5, 12), ("customers", "loyalty_level", "mode", "silver", 3)]
+    columns = ["table", "column", "method", "value", "rows"]
+    pd.DataFrame(filled, columns=columns).to_csv(before / "imputation_report.csv", index=False)
 
 
 @pytest.fixture

@@ -59,13 +59,18 @@ def test_classes_keep_their_style_across_models() -> None:
 
 def test_parts_of_a_fold_follow_one_another_in_time() -> None:
     fold = {"protocol": "time", "fold": 0, "validation_start": START + 6 * DAY, "test_start": START + 7 * DAY,
-            "test_end": START + 10 * DAY, "train": 60, "validation": 10, "test": 30}  # fmt: skip
-    picture = split_picture([fold], START)
+            "test_end": START + 9 * DAY, "train": 60, "validation": 10, "test": 20}  # fmt: skip
+    last = {**fold, "fold": 1, "test_start": START + 9 * DAY, "test_end": None}
+    picture = split_picture([fold, last], START, START + 10 * DAY)
     assert picture is not None
-    (bar,) = picture.bars
-    assert (bar.train, bar.validation, bar.test, bar.end) == (0, 60, 70, 100)
-    assert split_picture([fold], None) is None
-    assert split_picture([], START) is None
+    first, second = picture.bars
+    assert (first.train, first.validation, first.test, first.end) == (0, 60, 70, 90)
+    assert (second.test, second.end) == (90, 100)
+
+
+def test_no_picture_of_an_unknown_period() -> None:
+    assert split_picture([], START, START + DAY) is None
+    assert split_picture([{"fold": 0}], None, None) is None
 
 
 def test_class_shares_add_up() -> None:

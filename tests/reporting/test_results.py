@@ -16,6 +16,8 @@ def test_every_file_of_a_source_is_collected(results: Results) -> None:
     assert source.title == "Taobao head users"
     assert [fold["protocol"] for fold in source.splits] == ["time", "held_out"]
     assert source.cleaning is not None
+    assert source.imputation is not None
+    assert source.imputation["value"].tolist() == ["41.5", "silver"]
     (pipeline,) = source.pipelines
     assert pipeline.name == "coldstart"
     assert pipeline.environment["device"] == "cpu"

@@ -125,7 +125,7 @@ def test_bills_contracts_and_holdings_have_the_published_columns(folder: Path) -
     assert not bills.isna().any().any()
 
     telco = pd.read_csv(folder / "telco.csv", dtype=str)
-    assert list(telco)[0] == "customerID"
+    assert telco.columns[0] == "customerID"
     assert list(telco)[-3:] == ["MonthlyCharges", "TotalCharges", "Churn"]
     assert telco.shape[1] == 21
     blank = telco.TotalCharges == " "
@@ -152,8 +152,12 @@ def test_every_file_speaks_of_the_same_customers_and_items(folder: Path) -> None
     assert {int(str(r["reviewerID"])) for r in reviews} <= customers
     assert {int(str(r["asin"])) for r in reviews} <= items
     for name, column in (
-        ("bills", "ID"), ("telco", "customerID"), ("tickets", "customer_id"), ("surveys", "customer_id"), ("holdings", "ncodpers"),
-    ):  # fmt: skip
+        ("bills", "ID"),
+        ("telco", "customerID"),
+        ("tickets", "customer_id"),
+        ("surveys", "customer_id"),
+        ("holdings", "ncodpers"),
+    ):
         ids = set(pd.read_csv(folder / f"{name}.csv")[column])
         assert ids <= customers, name
         assert len(ids) > 100, name

@@ -177,9 +177,16 @@ def test_products_draw_one_another(town: World) -> None:
 
 def test_switched_off_effects_are_gone() -> None:
     flat = SimulateParameters(
-        customers=1000, items=400, interactions=40_000,
-        promotion_days=(), segment_strength=0, response_strength=0, churn_strength=0, late_customer_share=0, late_item_share=0,
-    )  # fmt: skip
+        customers=1000,
+        items=400,
+        interactions=40_000,
+        promotion_days=(),
+        segment_strength=0,
+        response_strength=0,
+        churn_strength=0,
+        late_customer_share=0,
+        late_item_share=0,
+    )
     world = build_world(flat)
     log = events(world)
     mix = log.groupby("segment").behaviour.value_counts(normalize=True).unstack()

@@ -98,9 +98,7 @@ def _execution(
     return lambda: execute(run, config, load(), threads, utc_offset_hours)
 
 
-def execute(
-    run: dict[str, Any], config: Parameters, inputs: EventInputs, threads: int, utc_offset_hours: float
-) -> Run:
+def execute(run: dict[str, Any], config: Parameters, inputs: EventInputs, threads: int, utc_offset_hours: float) -> Run:
     """Fit, predict and measure one run.
 
     Args:
@@ -129,7 +127,7 @@ def execute(
 
 
 def slices_of_test(inputs: EventInputs) -> dict[str, np.ndarray]:
-    """Test slice -> event ids: ``all``, ``warm`` (both entities have an event before the test part), and the cold ones."""
+    """Test slice -> event ids: ``all``, ``warm`` (both entities occur before the test part), and the cold ones."""
     store, test = inputs.store, inputs.test
     cut = int(store.timestamp[test[0]])
     known = np.ones(len(test), dtype=bool)

@@ -157,9 +157,7 @@ def _search_offsets(logs: Floats, true: Codes) -> Floats:
     return np.asarray(search.offsets - search.offsets[0], dtype=np.float64)
 
 
-def fit_decision_rule(
-    probabilities: Floats, true: Codes, resamples: int = RESAMPLES, seed: int = 0
-) -> DecisionRule:
+def fit_decision_rule(probabilities: Floats, true: Codes, resamples: int = RESAMPLES, seed: int = 0) -> DecisionRule:
     """Offsets that maximise macro-F1 on validation probabilities (N, C) and labels (N,).
 
     Deterministic coordinate ascent from two starts (no offsets; minus log-prior) over a grid of 0.25 up to 10

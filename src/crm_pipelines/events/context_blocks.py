@@ -13,6 +13,8 @@ from crm_pipelines.events.store import EventStore
 
 DAY = 86_400
 HOUR = 3_600
+ALIKE = 5
+"""Latest events that are compared with the query."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,8 @@ class Recent:
     """The last ``k`` events of one grouping, most recent first, flattened.
 
     Of each: log1p seconds ago (of the latest, that is ``<name>_since`` already), behaviour (0 none, 1 the first
-    behaviour, ...), whether it was of the same customer, item and category as the query (``same``), and its value;
-    of the latest ``indicators`` events also one indicator per behaviour.
+    behaviour, ...) and value; of the latest five, whether it was of the same customer, item and category as the query
+    (``same``); of the latest ``indicators`` also one indicator per behaviour.
     """
 
     name: str
@@ -37,8 +39,8 @@ class Recent:
         """Names of the columns."""
         places = range(1, self.k + 1)
         names = [f"since_{i}" for i in places[1:]]
-        features = ("behaviour", *(f"same_{side}" for side in self.same))
-        names += [f"{feature}_{i}" for feature in features for i in places]
+        names += [f"behaviour_{i}" for i in places]
+        names += [f"same_{side}_{i}" for side in self.same for i in places[:ALIKE]]
         if self.with_values:
             names += [f"value_{i}" for i in places]
         names += [f"is_{b}_{i}" for i in range(1, self.indicators + 1) for b in self.store.behaviours]
@@ -50,7 +52,7 @@ class Recent:
         ids, mask = self.index.gather(span.start, span.end, self.k)
         ids, mask = ids[:, ::-1], mask[:, ::-1]
         if not len(store):  # nothing to gather from: every place is empty
-            width = self.k * len(self.same)
+            width = min(self.k, ALIKE) * len(self.same)
             yield np.full((len(mask), self.k - 1), NEVER)
             yield np.zeros((len(mask), self.k + width))
             if self.with_values:
@@ -62,11 +64,11 @@ class Recent:
         yield behaviour.astype(np.float32)
         for side in self.same:
             own: NDArray[np.int64] = getattr(query, side)
-            known = mask & (own >= 0)[:, None]
-            yield (known & (getattr(store, side)[ids] == own[:, None])).astype(np.float32)
+            known = mask[:, :ALIKE] & (own >= 0)[:, None]
+            yield (known & (getattr(store, side)[ids[:, :ALIKE]] == own[:, None])).astype(np.float32)
         if self.with_values:
             value = store.value[ids]
-            yield np.where(mask & ~np.isnan(value), value, query.mean_value[:, None])
+            yield np.where(mask & np.isfinite(value), value, query.mean_value[:, None])
         codes = np.arange(1, len(store.behaviours) + 1)
         hot = behaviour[:, : self.indicators, None] == codes
         yield hot.reshape(len(mask), self.indicators * len(codes)).astype(np.float32)

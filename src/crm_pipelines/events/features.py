@@ -71,7 +71,7 @@ class FeatureBuilder:
         """The blocks this log can fill."""
         store, states, indices = self.store, self._states, self._groupings.indices
         all_windows = tuple(int(w) for w in dict.fromkeys((shortest, short, hour, day)))
-        windows = {"customer": all_windows, "item": all_windows, "pair": all_windows, "category": all_windows[-2:]}
+        windows = {"customer": all_windows, "item": all_windows, "pair": all_windows[-2:], "category": all_windows[-2:]}
         entities = [name for name in states if name != "log"]
         for name in entities:
             yield Profile(name, states[name], store.behaviours, store.n_classes, windows.get(name, ()))

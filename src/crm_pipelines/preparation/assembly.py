@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from crm_pipelines.columns import FOLD, PROTOCOL, cold_slice
 from crm_pipelines.config import SourceSpec
-from crm_pipelines.events.cold_start import K, QUERY_EVENT, SIDE, SUPPORT, cold_start_sets
+from crm_pipelines.events.cold_start import QUERY_EVENT, SIDE, SUPPORT, K, cold_start_sets
 from crm_pipelines.events.inputs import EventInputs
 from crm_pipelines.events.store import EventStore
 from crm_pipelines.preparation.views import fold_of, view_key
@@ -53,7 +53,14 @@ def assemble(
     prefix = f"{key}/group/"
     part = {
         name: fitted[f"{key}/{name}"]
-        for name in ("text_features", "customer_static", "item_static", "customer_codes", "item_codes", "customer_segment")
+        for name in (
+            "text_features",
+            "customer_static",
+            "item_static",
+            "customer_codes",
+            "item_codes",
+            "customer_segment",
+        )
     }
     return EventInputs(
         protocol=protocol,

@@ -187,11 +187,14 @@ class SplitPicture:
     end: str
 
 
-def split_picture(splits: Sequence[Mapping[str, Any]], start: float | None) -> SplitPicture | None:
-    """Folds on an axis from the first event; None where there are no folds or the first event is not known."""
-    if not splits or start is None:
+def split_picture(splits: Sequence[Mapping[str, Any]], start: float | None, end: float | None) -> SplitPicture | None:
+    """Folds on an axis from the first to the last event; None where there are no folds or the period is not known.
+
+    A fold without ``test_end`` is tested to the end of the data.
+    """
+    if not splits or start is None or end is None:
         return None
-    end = max(float(fold["test_end"]) for fold in splits)
+    last = end
     span = max(end - start, 1.0)
 
     def at(seconds: float) -> float:
@@ -199,7 +202,8 @@ def split_picture(splits: Sequence[Mapping[str, Any]], start: float | None) -> S
 
     bars = []
     for fold in splits:
-        cuts = tuple(moment(float(fold[name])) for name in ("validation_start", "test_start", "test_end"))
+        until = last if fold["test_end"] is None else float(fold["test_end"])
+        cuts = (moment(float(fold["validation_start"])), moment(float(fold["test_start"])), moment(until))
         parts = tuple(count(float(fold[name])) for name in ("train", "validation", "test"))
         bars.append(
             SplitBar(
@@ -207,9 +211,9 @@ def split_picture(splits: Sequence[Mapping[str, Any]], start: float | None) -> S
                 train=0.0,
                 validation=at(float(fold["validation_start"])),
                 test=at(float(fold["test_start"])),
-                end=at(float(fold["test_end"])),
+                end=at(until),
                 counts=(parts[0], parts[1], parts[2]),
-                cuts=(cuts[0], cuts[1], cuts[2]),
+                cuts=cuts,
                 description=f"{parts[0]} events to learn from until {cuts[0]}, {parts[1]} to validate on until "
                 f"{cuts[1]}, {parts[2]} to test on until {cuts[2]}.",
             )

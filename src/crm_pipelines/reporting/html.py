@@ -129,7 +129,7 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
         start=date(start),
         end=date(end),
         class_bars=class_bars({str(label): float(n) for label, n in class_counts.items()}),
-        split=split_picture(source.splits, start),
+        split=split_picture(source.splits, start, end),
         cleaning=cleaning,
         imputation=imputation,
         pipelines=tuple(

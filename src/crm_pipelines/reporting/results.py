@@ -6,7 +6,7 @@ Layout: ``<root>/<source>/<pipeline>/{metrics,efficiency,comparisons,fairness,re
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -43,11 +43,11 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Columns of the result files of a pipeline."""
 
-PREPROCESSING_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {"cleaning_report": ("step", "reason", "rows")}
+CLEANING_COLUMNS: Final = ("step", "reason", "rows")
 
 _NUMBERS: Final = {
     FOLD, SEED, RESULT_VALUE, N, "difference", "low", "high", "customers", "macro_f1", "bin", "confidence",
-    "frequency", "accuracy", "rows",
+    "frequency", "accuracy",
 }  # fmt: skip
 
 
@@ -90,7 +90,7 @@ class SourceResults:
         name: the source's name in the configuration.
         overview: ``title``, ``events``, ``customers``, ``items``, ``start``, ``end`` (UTC seconds), ``class_counts``.
         splits: one mapping per protocol and fold: ``protocol``, ``fold``, ``validation_start``, ``test_start``,
-            ``test_end`` (UTC seconds), ``train``, ``validation``, ``test`` (events).
+            ``test_end`` (UTC seconds; the last may be null: to the end of the data), ``train``, ``validation``, ``test`` (events).
         cleaning: ``step``, ``reason``, ``rows``; None where absent.
         imputation: as written; None where absent.
         pipelines: by name.
@@ -145,7 +145,7 @@ def _read_source(folder: Path) -> SourceResults | None:
         name=folder.name,
         overview=_mapping(below / "overview.json"),
         splits=_split_list(below / "splits.json", splits),
-        cleaning=_read_if_there(below / "cleaning_report.csv", PREPROCESSING_COLUMNS["cleaning_report"]),
+        cleaning=_read_cleaning(below / "cleaning_report.csv"),
         imputation=read_table(imputation, ()) if imputation.is_file() else None,
         pipelines=tuple(
             pipeline
@@ -164,17 +164,21 @@ def _read_pipeline(folder: Path) -> PipelineResults | None:
 
 
 def _read_result(name: str, path: Path) -> pd.DataFrame:
-    table = result_table(name, read_table(path, ()))
+    table = result_table(name, read_table(path, _NUMBERS))
     _check_columns(table, TABLE_COLUMNS[name], path)
     return table
 
 
-def _read_if_there(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
-    return read_table(path, columns) if path.is_file() else None
+def _read_cleaning(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    table = read_table(path, {"rows"})
+    _check_columns(table, CLEANING_COLUMNS, path)
+    return table
 
 
-def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV file with at least the given columns; numbers are float64, names stay text, also one like ``nan``.
+def read_table(path: Path, numbers: Collection[str]) -> pd.DataFrame:
+    """A CSV file whose columns named in ``numbers`` are float64; all others are text, also a name like ``nan``.
 
     Raises:
         UserError: naming the file and the missing column, or the row and column that hold no number.
@@ -185,14 +189,13 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         raise UserError(
             f"{path}: cannot be read as CSV ({error}); delete it and run the pipeline that writes it"
         ) from error
-    _check_columns(table, columns, path)
-    for column in _NUMBERS.intersection(table.columns):
-        numbers = pd.to_numeric(table[column].replace("", None), errors="coerce").astype("float64")
-        wrong = numbers.isna() & ~table[column].str.lower().isin(["", "nan"])
+    for column in [name for name in table.columns if name in numbers]:
+        values = pd.to_numeric(table[column].replace("", None), errors="coerce").astype("float64")
+        wrong = values.isna() & ~table[column].str.lower().isin(["", "nan"])
         if wrong.any():
             at = int(wrong.to_numpy().argmax())
             raise UserError(f"{path}: line {at + 2}, column '{column}' holds '{table[column].iloc[at]}', not a number")
-        table[column] = numbers
+        table[column] = values
     return table
 
 

@@ -9,7 +9,7 @@ import torch
 def seed_everything(seed: int, threads: int | None = None) -> None:
     """Seed Python, numpy and torch; optionally fix torch's number of CPU threads, on which sums depend."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  libraries draw from the legacy state
+    np.random.seed(seed)
     torch.manual_seed(seed)
     if threads is not None:
         torch.set_num_threads(threads)

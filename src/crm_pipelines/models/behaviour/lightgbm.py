@@ -5,7 +5,7 @@ Ke et al. 2017, "LightGBM: a highly efficient gradient boosting decision tree", 
 
 import json
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -49,7 +49,7 @@ class LightGBM:
         self.classes = 0
         self._model = ""
         """The trees in LightGBM's text format."""
-        self._booster = None  # type: ignore[var-annotated]
+        self._booster: Any = None
 
     def _rows(self, inputs: EventInputs, events: np.ndarray) -> np.ndarray:
         store = inputs.store
@@ -113,8 +113,9 @@ class LightGBM:
             import lightgbm
 
             self._booster = lightgbm.Booster(model_str=self._model)
-        rows: np.ndarray = self._booster.predict(self._rows(inputs, events), num_threads=self.config.threads)
-        return rows / rows.sum(axis=1, keepdims=True)
+        rows = np.asarray(self._booster.predict(self._rows(inputs, events), num_threads=self.config.threads))
+        shares: np.ndarray = rows / rows.sum(axis=1, keepdims=True)
+        return shares
 
     def save(self, directory: Path) -> None:
         """Write the trees as text, and the configuration."""

@@ -306,9 +306,9 @@ class TFPNet:
     def _nearest(self, bank: _Bank, events: Tensor, vectors: Tensor) -> Tensor:
         """Prototype logits (B, C)."""
         assert self.network is not None
-        if not self.config.shrinkage:
-            return self.network.prototypes(vectors)
-        return self.network.prototypes(vectors, *bank.gather(events))
+        support = bank.gather(events) if self.config.shrinkage else ()
+        logits: Tensor = self.network.prototypes(vectors, *support)
+        return logits
 
     def _choose_mixture(self, inputs: EventInputs) -> float:
         """The weight of the prototype head with the lowest log-loss on validation."""
@@ -332,19 +332,20 @@ class TFPNet:
             if self.config.protonet and self.config.shrinkage:
                 labelled = np.flatnonzero(np.asarray(inputs.labels) >= 0)
                 with torch.no_grad():
-                    for chunk in torch.from_numpy(labelled).split(4096):
+                    for chunk in torch.split(torch.from_numpy(labelled), 4096):
                         self._bank.put(chunk, self.network(self._log, chunk)[0].vector)
         return self._log
 
     def _heads(self, inputs: EventInputs, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities of both heads, (B, C) each; the second is empty without ProtoNet."""
-        assert self.network is not None and self.sizes is not None
+        assert self.network is not None
+        assert self.sizes is not None
         log = self._remember(inputs)
         assert self._bank is not None
         self.network.eval()
         plain, near = [np.zeros((0, self.sizes.classes))], [np.zeros((0, self.sizes.classes))]
         with torch.no_grad():
-            for chunk in torch.from_numpy(np.asarray(events, dtype=np.int64)).split(4096):
+            for chunk in torch.split(torch.from_numpy(np.asarray(events, dtype=np.int64)), 4096):
                 if not len(chunk):
                     continue
                 refined, _ = self.network(log, chunk)
@@ -378,7 +379,8 @@ class TFPNet:
 
     def save(self, directory: Path) -> None:
         """Write weights and configuration."""
-        assert self.network is not None and self.sizes is not None
+        assert self.network is not None
+        assert self.sizes is not None
         config: dict[str, Any] = {
             "model": self.name,
             "config": self.config.model_dump(mode="json"),

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crm_pipelines.events.index import EventIndex
 from crm_pipelines.events.inputs import EventInputs
-from crm_pipelines.events.store import EventIndex
 
 
 class History(NamedTuple):

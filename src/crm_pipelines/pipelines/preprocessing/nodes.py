@@ -65,9 +65,7 @@ def fit_inputs(
     encoding: EncodingParameters,
 ) -> tuple[Arrays, pd.DataFrame, pd.DataFrame]:
     """Encoded attributes, texts and segments of every protocol and fold, fitted on its training part."""
-    fitted = fit_views(
-        event_stores, entity_ids, splits, clean_interactions, customers, items, source_spec, encoding
-    )
+    fitted = fit_views(event_stores, entity_ids, splits, clean_interactions, customers, items, source_spec, encoding)
     return fitted.arrays, fitted.imputation, fitted.segments
 
 

@@ -1,0 +1,152 @@
+"""TFP-Net: its parts do what the paper says, and each can be switched off."""
+
+import numpy as np
+import pytest
+import torch
+from shops import prepare, shop_columns
+
+from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
+from crm_pipelines.models.layers.deepfm import DeepFM
+from crm_pipelines.models.layers.event_log import EventLog
+from crm_pipelines.models.layers.prototypes import Prototypes
+from crm_pipelines.models.layers.temporal_attention import TemporalAttention
+from crm_pipelines.training.parameters import TrainingParameters
+
+SWITCHES = ("tgat", "time_encoding", "decay", "gate", "deepfm", "fm", "protonet", "seeding", "shrinkage")
+QUICK = {"width": 8, "neighbours": 4, "hidden": (16,), "training": TrainingParameters(epochs=2, batch_size=256)}
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return prepare(shop_columns(n=900))
+
+
+@pytest.mark.parametrize("part", SWITCHES)
+def test_every_part_can_be_switched_off(part, inputs):
+    whole, without = TFPNet(TFPNetConfig(**QUICK), 1), TFPNet(TFPNetConfig(**QUICK, **{part: False}), 1)
+    whole.fit(inputs)
+    without.fit(inputs)
+    both = [model.predict_proba(inputs, inputs.test) for model in (whole, without)]
+    assert np.isfinite(both[1]).all()
+    assert not np.allclose(*both, atol=1e-6)
+
+
+def test_attention_weights_are_kept_per_event_and_side(inputs):
+    model = TFPNet(TFPNetConfig(**QUICK), 1)
+    model.fit(inputs)
+    events = inputs.test[:20]
+    weights, ids = model.attention(inputs, events, "customer")
+    assert weights.shape == ids.shape == (20, 4)
+    assert (weights >= 0).all()
+    assert (weights.sum(axis=1) <= 1 + 1e-6).all()  # the decay takes from a sum of one
+    history, mask = inputs.store.customers.history(events, 4)
+    assert (ids[mask] == history[mask]).all()
+
+
+class TestTemporalAttention:
+    def attention(self, decay=True, steps=1):
+        torch.manual_seed(0)
+        return TemporalAttention(token=3, query=5, width=4, heads=1, steps=steps, decay=decay).eval()
+
+    def test_it_is_the_published_formula(self):
+        """Against the formula written out with explicit projections, for one query and one step."""
+        layer = self.attention()
+        z, q, age, scale = torch.randn(1, 6, 3), torch.randn(1, 5), torch.rand(1, 6), torch.tensor([1.5])
+        mask = torch.ones(1, 6, dtype=torch.bool)
+        score = [
+            torch.nn.functional.leaky_relu(layer.score_query(q[0]) + layer.score_key(z[0, j]), 0.2) for j in range(6)
+        ]
+        a = torch.softmax(torch.cat(score), 0)
+        w = torch.exp(-age[0] / 1.5)
+        pooled = sum(a[j] * w[j] * z[0, j] for j in range(6))
+        expected = torch.relu(layer.out_events(pooled) + layer.out_query(q[0]))
+        embedding, weights = layer(z, q, age, mask, scale)
+        torch.testing.assert_close(embedding[0], expected)
+        torch.testing.assert_close(weights[0], a * w)
+
+    def test_padding_is_inert(self):
+        layer = self.attention(steps=3)
+        z, q, age, scale = torch.randn(2, 6, 3), torch.randn(2, 5), torch.rand(2, 6), torch.ones(2)
+        mask = torch.tensor([[False, False, True, True, True, True]] * 2)
+        noisy = torch.where(mask.unsqueeze(-1), z, torch.full_like(z, 1e3))
+        torch.testing.assert_close(layer(z, q, age, mask, scale)[0], layer(noisy, q, age, mask, scale)[0])
+
+    def test_an_empty_history_leaves_the_query_alone(self):
+        layer = self.attention(steps=3)
+        q = torch.randn(2, 5)
+        nothing = torch.zeros(2, 6, dtype=torch.bool)
+        embedding, weights = layer(torch.randn(2, 6, 3), q, torch.rand(2, 6), nothing, torch.ones(2))
+        torch.testing.assert_close(embedding, torch.relu(layer.out_events.bias + layer.out_query(q)))
+        assert (weights == 0).all()
+
+    def test_steps_see_only_what_precedes_them(self):
+        """The embedding of the step at the second-latest event may not depend on the latest."""
+        layer = self.attention(steps=3)
+        z, age = torch.randn(1, 6, 3), torch.arange(6, 0, -1.0).view(1, 6)
+        mask = torch.ones(1, 6, dtype=torch.bool)
+        z.requires_grad_(True)
+        embedding, _ = layer(z, torch.zeros(1, 5), age, mask, torch.ones(1))
+        assert torch.isfinite(torch.autograd.grad(embedding.sum(), z)[0]).all()
+
+    def test_older_events_weigh_less_under_the_decay(self):
+        layer = self.attention()
+        for parameter in layer.parameters():
+            torch.nn.init.zeros_(parameter)
+        age = torch.tensor([[4.0, 2.0, 1.0]])
+        _, weights = layer(
+            torch.randn(1, 3, 3), torch.randn(1, 5), age, torch.ones(1, 3, dtype=torch.bool), torch.ones(1)
+        )
+        torch.testing.assert_close(weights, torch.exp(-age) / 3)
+
+
+class TestDeepFM:
+    def test_the_pairwise_term_is_the_sum_over_pairs(self):
+        torch.manual_seed(0)
+        layer = DeepFM(inputs=5, classes=2, factors=3, hidden=(4,), width=4, dropout=0.0, fm=True).eval()
+        x = torch.randn(1, 5)
+        v = layer.factors
+        pairs = sum(v[i] * v[j] * x[0, i] * x[0, j] for i in range(5) for j in range(i + 1, 5)) / 5**0.5
+        joint = torch.cat([layer.mlp(x)[0], pairs])
+        torch.testing.assert_close(layer(x).logits[0], layer.linear(x)[0] + layer.readout(joint))
+
+
+class TestPrototypes:
+    def test_without_support_the_nearest_prototype_wins(self):
+        layer = Prototypes(classes=2, segments=1, width=2, prior=5.0)
+        with torch.no_grad():
+            layer.centres.copy_(torch.tensor([[[0.0, 0.0]], [[4.0, 0.0]]]))
+        assert layer(torch.tensor([[0.5, 0.0], [3.5, 0.0]])).argmax(1).tolist() == [0, 1]
+
+    def test_support_pulls_a_prototype_by_empirical_bayes(self):
+        """p' = (n0 p + sum) / (n0 + n): the efficient form agrees with moving the prototypes."""
+        torch.manual_seed(0)
+        layer = Prototypes(classes=3, segments=2, width=4, prior=2.0)
+        query, support = torch.randn(5, 4), torch.randn(5, 3, 4)
+        count = torch.randint(0, 3, (5, 3)).float()
+        support = support * (count > 0).unsqueeze(-1)
+        logits = layer(query, support, count)
+        for b in range(5):
+            moved = (2.0 * layer.centres + support[b].unsqueeze(1)) / (2.0 + count[b]).view(3, 1, 1)
+            alone = Prototypes(3, 2, 4, 2.0)
+            alone.load_state_dict(layer.state_dict())
+            with torch.no_grad():
+                alone.centres.copy_(moved)
+            torch.testing.assert_close(alone(query[b : b + 1])[0], logits[b])
+
+    def test_seeding_puts_prototypes_at_class_and_segment_means(self):
+        layer = Prototypes(classes=2, segments=2, width=1, prior=5.0)
+        embedded = torch.tensor([[1.0], [3.0], [10.0], [20.0]])
+        layer.seed(embedded, torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, -1]))
+        expected = torch.tensor([[[1.0], [3.0]], [[10.0], [15.0]]])  # no buyer in segment 1: the class's mean
+        torch.testing.assert_close(layer.centres.detach(), expected)
+
+
+def test_the_tensor_log_gathers_the_same_histories_as_the_store(inputs):
+    log = EventLog(inputs)
+    events = inputs.test[:50]
+    for side, index in (("customer", inputs.store.customers), ("item", inputs.store.items)):
+        ids, mask = index.history(events, 5)
+        past = log.history(side, torch.from_numpy(events), 5)
+        assert (past.events.numpy() == ids).all()
+        assert (past.mask.numpy() == mask).all()
+        assert (past.age.numpy()[mask] > 0).all()  # strictly before
