@@ -1,19 +1,33 @@
 """What happens around a run: checks before it, one line of progress per node, one line at its end."""
 
 import logging
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from crm_pipelines.config import parse
 from crm_pipelines.errors import UserError
-from crm_pipelines.runtime_parameters import SOURCE, check_runtime_parameters, with_source_spec
+from crm_pipelines.failures import did_you_mean
+from crm_pipelines.runtime_parameters import (
+    SOURCE,
+    check_parameters_are_read,
+    check_runtime_parameters,
+    with_source_spec,
+)
 
 logger = logging.getLogger(__name__)
+
+PARAMETER = "params:"
+_MODEL_CONFIG = re.compile(r"params:(coldstart\.(\w+)\.config)")
+_CHALLENGERS = "params:coldstart.challengers"
 
 
 class PrepareParameters:
@@ -27,6 +41,41 @@ class PrepareParameters:
             UserError: at an unknown key or source.
         """
         prepare_parameters(context.config_loader)
+
+
+class CheckParameters:
+    """Stops a run before its first node at what Kedro's own validation does not see.
+
+    That is parameters that nothing reads, and the hyper-parameters of models, whose types would cost the import of
+    torch wherever pipelines are merely listed.
+    """
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Check the parameters of all pipelines for unknown names, and those of the models about to run in full.
+
+        Raises:
+            UserError: naming the key.
+        """
+        everything = sum(pipelines.values(), Pipeline([])).inputs()
+        read = {name.removeprefix(PARAMETER) for name in everything if name.startswith(PARAMETER)}
+        if "parameters" not in everything:  # a node that takes all of them could read any
+            check_parameters_are_read(catalog.load("parameters"), read)
+        for name in sorted(pipeline.inputs()):
+            if found := _MODEL_CONFIG.fullmatch(name):
+                from crm_pipelines.models.registry import behaviour_model
+
+                parse(behaviour_model(found[2]).Config, catalog.load(name), found[1])
+            elif name == _CHALLENGERS:
+                from crm_pipelines.models.registry import BEHAVIOUR_MODELS
+
+                challengers = catalog.load(name)
+                if not isinstance(challengers, list):
+                    raise UserError(f"parameter 'coldstart.challengers' must be a list of models, such as [{challengers}]")
+                for model in challengers:
+                    if model not in BEHAVIOUR_MODELS:
+                        hint = did_you_mean(str(model), BEHAVIOUR_MODELS)
+                        raise UserError(f"parameter 'coldstart.challengers': there is no model '{model}'{hint}")
 
 
 class ReportProgress:

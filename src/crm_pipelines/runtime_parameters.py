@@ -4,7 +4,7 @@ Kedro accepts any key in ``--params``, so that a misspelt one would change nothi
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,35 @@ def check_runtime_parameters(given: Mapping[str, object], conf: Path, environmen
     for key in given:
         if key not in known:
             raise UserError(f"--params: '{key}' is not a parameter of this project{did_you_mean(key, known)}")
+
+
+def check_parameters_are_read(parameters: Mapping[str, Any], read: Collection[str]) -> None:
+    """Stop at a parameter that nothing reads: a misspelt block or model name, which would change nothing, silently.
+
+    Args:
+        parameters: merged from all files and ``--params``. Top-level single values and names with a leading
+            underscore are left alone: they may serve other entries as variables.
+        read: dotted names of the parameters that some node reads; what lies below them is checked by their models.
+
+    Raises:
+        UserError: naming the key and the likely intended one.
+    """
+    known = {*read, SOURCE, SOURCES, SOURCE_SPEC}
+    blocks = {key: value for key, value in parameters.items() if isinstance(value, Mapping) and key[:1] != "_"}
+    _check_below("", blocks, known)
+
+
+def _check_below(prefix: str, block: Mapping[str, Any], known: Collection[str]) -> None:
+    """Check the keys of a block that is not read as a whole."""
+    for key, value in block.items():
+        path = f"{prefix}{key}"
+        if path in known:
+            continue
+        if not any(name.startswith(f"{path}.") for name in known):
+            siblings = {name.removeprefix(prefix).split(".")[0] for name in known if name.startswith(prefix)}
+            raise UserError(f"parameter '{path}' is not known{did_you_mean(str(key), siblings)}")
+        if isinstance(value, Mapping):
+            _check_below(f"{path}.", value, known)
 
 
 def with_source_spec(parameters: Mapping[str, Any], filed_under: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def test_support_is_the_first_k_events_disjoint_from_and_before_the_query(case):
 @given(logs_with_a_cut(), st.integers(0, 2**16))
 def test_withheld_entities_have_no_event_before_the_cut(case, seed):
     store, fold = case
-    parameters = SplitParameters(held_out_share=0.4, seed=seed)
+    parameters = SplitParameters(held_out_share=0.4, held_out_below=1, seed=seed)
     keep = held_out_view(store, store.labels, fold, parameters, (0,))
     dropped = np.flatnonzero(~keep)
     assert (store.timestamp[dropped] < fold.test_start).all(), "nothing after the cut is dropped"
@@ -82,21 +82,26 @@ def test_the_stated_share_is_withheld_the_same_way_for_the_same_seed():
     customers = [str(i) for i in range(40)] * 10
     log = Log(customers, ["x"] * n, list(range(n)), ["view"] * n, [None] * n, [None] * n)
     store, fold = log.store(), Fold(0, 200, 200, None)
-    keep = held_out_view(store, store.labels, fold, SplitParameters(), (0,))
-    assert (keep == held_out_view(store, store.labels, fold, SplitParameters(), (0,))).all()
-    assert (keep != held_out_view(store, store.labels, fold, SplitParameters(seed=1), (0,))).any()
+    few = SplitParameters(held_out_below=5)
+    keep = held_out_view(store, store.labels, fold, few, (0,))
+    assert (keep == held_out_view(store, store.labels, fold, few, (0,))).all()
+    assert (keep != held_out_view(store, store.labels, fold, SplitParameters(held_out_below=5, seed=1), (0,))).any()
     past = store.timestamp < 200
     gone = [not (keep & past & (store.customer == c)).any() for c in range(40)]
     assert sum(gone) == 8
 
 
-def test_a_side_with_queries_enough_is_left_alone():
+def test_a_side_is_withheld_only_where_that_gives_queries_enough():
     n = 60
     customers = ["old"] * 30 + [f"new{i}" for i in range(30)]
-    log = Log(customers, ["x"] * n, list(range(n)), ["view"] * n, [None] * n, [None] * n)
+    items = [f"item{i % 30}" for i in range(n)]
+    log = Log(customers, items, list(range(n)), ["view"] * n, [None] * n, [None] * n)
     store, fold = log.store(), Fold(0, 30, 30, None)
-    parameters = SplitParameters(held_out_below=30, held_out_share=0.9)
-    kept = held_out_view(store, store.labels, fold, parameters, (0,))
-    assert not kept[:30].all(), "the one item has no cold query, so it is drawn"
-    below = SplitParameters(held_out_below=0)
-    assert held_out_view(store, store.labels, fold, below, (0, 1)).all()
+
+    def withheld(below: int) -> bool:
+        parameters = SplitParameters(held_out_below=below, held_out_share=0.9)
+        return not held_out_view(store, store.labels, fold, parameters, (0,)).all()
+
+    assert withheld(27), "no item is new, and 27 of 30 withheld ones come back after the cut"
+    assert not withheld(31), "no share of the items or customers could give so many queries"
+    assert not withheld(0), "nothing is asked for"

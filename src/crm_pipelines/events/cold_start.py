@@ -81,27 +81,29 @@ def held_out_view(
 ) -> NDArray[np.bool_]:
     """Events of a log in which some entities arrive only at the cut, for the ``held_out`` protocol.
 
-    On each side where any number of shots has fewer than ``held_out_below`` queries, ``held_out_share`` of the
-    entities are drawn, and all their events before the test part are dropped. What remains is a log of its own, to
+    On each side where that lifts any number of shots from fewer to at least ``held_out_below`` queries,
+    ``held_out_share`` of the entities are drawn, and all their events before the test part are dropped. What remains is a log of its own, to
     be rebuilt with `EventStore.subset` and taken through the same code: no event is moved, so the split stays honest
     in time, and the drawn entities are cold in the full sense: nothing fitted, no history and no neighbour knows
     their past. Events of others with a drawn entity vanish with it.
 
     Returns:
-        (n) true for events to keep; all true if both sides have enough queries.
+        (n) true for events to keep; all true where withholding would help neither side.
     """
-    sets = cold_start_sets(store, labels, fold, shots)
     before = store.timestamp < fold.test_start
+    counted = ~before & (labels >= 0)
     keep = np.ones(len(store), dtype=bool)
     for number, side in enumerate(SIDES):
-        counts = [int(((sets[SIDE] == side) & (sets[K] == k)).sum()) for k in shots]
-        if min(counts, default=0) >= parameters.held_out_below:
-            continue
         index = _index(store, side)
         # One stream per side: withholding customers does not change which items are drawn.
         draw = np.random.default_rng([parameters.seed, number])
         size = round(parameters.held_out_share * index.n_groups)
         withheld = np.zeros(index.n_groups, dtype=bool)
         withheld[draw.choice(index.n_groups, size=size, replace=False)] = True
-        keep &= ~(before & withheld[index.group])
+        later = np.bincount(index.group[counted], minlength=index.n_groups)
+        cold = cold_entities(store, fold, side)
+        least = parameters.held_out_below
+        gains = [(cold & (later > k)).sum() < least <= ((cold | withheld) & (later > k)).sum() for k in shots]
+        if any(gains):
+            keep &= ~(before & withheld[index.group])
     return keep

@@ -6,6 +6,7 @@ import ibis
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from crm_pipelines.columns import CUSTOMER_ID, FOLD, ITEM_ID, PROTOCOL, ROW, TEXT
 from crm_pipelines.config import EncodingParameters, SourceSpec
@@ -57,7 +58,24 @@ def fit_views(
     spec: SourceSpec,
     parameters: EncodingParameters,
 ) -> Fitted:
-    """Fit imputation, encoders, text projection and segments of every protocol and fold on its training part."""
+    """Fit imputation, encoders, text projection and segments of every protocol and fold on its training part.
+
+    On one thread, so that k-means and the projection sum in the same order on every machine.
+    """
+    with threadpool_limits(1):
+        return _fit_views(stores, ids, splits, clean, customers, items, spec, parameters)
+
+
+def _fit_views(
+    stores: dict[str, EventStore],
+    ids: Ids,
+    splits: list[dict[str, Any]],
+    clean: ibis.Table,
+    customers: ibis.Table,
+    items: ibis.Table,
+    spec: SourceSpec,
+    parameters: EncodingParameters,
+) -> Fitted:
     texts = texts_of(clean, stores)
     tables = {"customer": (customers.to_pandas(), CUSTOMER_ID), "item": (items.to_pandas(), ITEM_ID)}
     arrays: Arrays = {}

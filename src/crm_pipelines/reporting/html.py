@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from crm_pipelines.columns import FOLD, METRIC, MODEL, PROTOCOL, RESULT_VALUE, SEED, SLICE, SLICE_ALL, VARIANT
+from crm_pipelines.columns import FOLD, METRIC, MODEL, PROTOCOL, SEED, SLICE, SLICE_ALL, VARIANT
 from crm_pipelines.reporting import sections
 from crm_pipelines.reporting.charts import (
     ClassBar,
@@ -116,7 +116,9 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
     cleaning = (
         None
         if source.cleaning is None
-        else sections.plain_table(source.cleaning, "What cleaning dropped", ["step", "reason", "rows"])
+        else sections.plain_table(
+            source.cleaning.replace("_", " ", regex=True), "What cleaning dropped", ["step", "reason", "rows"]
+        )
     )
     imputation = None if source.imputation is None else sections.plain_table(source.imputation, "What was filled in")
     return SourceView(
@@ -183,7 +185,8 @@ def describe_runs(rows: pd.DataFrame) -> str:
     """``8 models, 1 fold, 2 seeds, n = 9,809 test events`` for rows of one slice and protocol; empty without rows."""
     if rows.empty:
         return ""
-    n = rows.loc[rows[RESULT_VALUE].notna(), "n"]
+    # Some metrics leave events out (fairness those of small groups), so one that counts all of them is asked.
+    n = rows.loc[rows[METRIC] == ("accuracy" if (rows[METRIC] == "accuracy").any() else rows[METRIC].iloc[0]), "n"]
     parts = [
         _many(rows[MODEL].nunique(), "model"),
         _many(rows[[MODEL, VARIANT]].drop_duplicates().shape[0] - rows[MODEL].nunique(), "further variant"),

@@ -97,7 +97,10 @@ METRICS: Final = {
         "Avg. precision", about="Area under precision against recall; averaged as ROC AUC."
     ),
     "group_fairness": MetricName(
-        "Group fairness", digits=1, about="100 x lowest / highest macro-F1 among groups; 100 means equal."
+        "Group fairness",
+        digits=1,
+        lower_is_better=None,  # a model equally bad for all has the best one
+        about="100 x lowest / highest macro-F1 among groups, of the worst axis; 100 means equal.",
     ),
     "log_loss": MetricName(
         "Log-loss", lower_is_better=True, about="Mean surprise at the true class; punishes false certainty."
@@ -183,7 +186,7 @@ def source_rank(source: str) -> tuple[int, str]:
 
 
 def slice_label(name: str) -> str:
-    """A slice in words: ``cold_item@1`` is ``item, 1 event``."""
+    """A slice in words: ``cold_item@1`` is ``new item, k = 1``."""
     if name == SLICE_ALL:
         return "all test events"
     if name == SLICE_WARM:
@@ -191,7 +194,7 @@ def slice_label(name: str) -> str:
     for side in SIDES:
         for shots in SHOTS:
             if name == cold_slice(side, shots):
-                return f"new {side}, {shots} event{'' if shots == 1 else 's'} seen"
+                return f"new {side}, k = {shots}"
     return name.replace("_", " ")
 
 

@@ -90,7 +90,8 @@ class SourceResults:
         name: the source's name in the configuration.
         overview: ``title``, ``events``, ``customers``, ``items``, ``start``, ``end`` (UTC seconds), ``class_counts``.
         splits: one mapping per protocol and fold: ``protocol``, ``fold``, ``validation_start``, ``test_start``,
-            ``test_end`` (UTC seconds; the last may be null: to the end of the data), ``train``, ``validation``, ``test`` (events).
+            ``test_end`` (UTC seconds; null where the test goes to the end of the data), ``train``, ``validation``,
+            ``test`` (events).
         cleaning: ``step``, ``reason``, ``rows``; None where absent.
         imputation: as written; None where absent.
         pipelines: by name.

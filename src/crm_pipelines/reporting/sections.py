@@ -173,11 +173,10 @@ def fairness_tables(
         cells = {(r[MODEL], r["group"]): r for r in rows.to_dict("records")}
         heads = [Head(group, f"n = {count(rows.loc[rows['group'] == group, 'n'].max())}") for group in groups]
         by_model = rows.drop_duplicates(MODEL).set_index(MODEL)
-        best = best_text(by_model["group_fairness"], "group_fairness")
         body = []
         for model in by_model.index:
             ratio = number(by_model.loc[model, "group_fairness"], 1)
-            extra = (Cell(ratio, best=ratio == best), Cell(number(by_model.loc[model, "gap"])))
+            extra = (Cell(ratio), Cell(number(by_model.loc[model, "gap"])))
             body.append(
                 Row(
                     model_row_label(model, focus=focus), (*(_group_cell(cells.get((model, g))) for g in groups), *extra)
@@ -272,7 +271,7 @@ def _words(column: str) -> str:
 def _plain(value: object) -> Cell:
     if isinstance(value, float):
         return Cell(number(value) if isnan(value) or value != round(value) else count(value))
-    return Cell(str(value).replace("_", " "), words=True)
+    return Cell(str(value), words=True)
 
 
 def _spread(std: float | None, digits: int) -> str:

@@ -184,12 +184,9 @@ def cold_start_table(metrics: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     joined = pd.concat(parts, ignore_index=True)[columns]
     rank = joined[[SLICE, MODEL]].apply(lambda row: (slice_rank(row[SLICE]), model_rank(row[MODEL])), axis=1)
-    return (
-        joined.assign(_rank=rank)
-        .sort_values(["side", PROTOCOL, "_rank"], kind="stable")
-        .drop(columns="_rank")
-        .reset_index(drop=True)
-    )
+    joined = joined.assign(_later=joined[PROTOCOL] != PROTOCOL_TIME, _rank=rank)
+    ordered = joined.sort_values(["side", "_later", PROTOCOL, "_rank"], kind="stable")
+    return ordered.drop(columns=["_later", "_rank"]).reset_index(drop=True)
 
 
 def focus_models(comparisons: pd.DataFrame) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ class TrainingParameters(Parameters):
 
     epochs: int = Field(default=12, ge=1)
     batch_size: int = Field(default=512, ge=2)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    weight_decay: float = Field(default=1e-4, ge=0)
+    learning_rate: float = Field(default=7e-4, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
     patience: int = Field(default=3, ge=1)
     clip: float = Field(default=1.0, gt=0)

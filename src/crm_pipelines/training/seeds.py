@@ -4,12 +4,20 @@ import random
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 
 def seed_everything(seed: int, threads: int | None = None) -> None:
-    """Seed Python, numpy and torch; optionally fix torch's number of CPU threads, on which sums depend."""
+    """Seed Python, numpy and torch; optionally fix the number of CPU threads, on which sums depend.
+
+    Args:
+        seed: of all generators.
+        threads: for torch, and for the libraries beneath numpy and scikit-learn (BLAS, OpenMP), which would
+            otherwise take every core there is.
+    """
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
     if threads is not None:
         torch.set_num_threads(threads)
+        threadpool_limits(threads)

@@ -128,7 +128,7 @@ def train(
     for name in quiet:
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module="lightning")
+        warnings.filterwarnings("ignore", module="lightning")
         trainer = lightning.Trainer(
             max_epochs=parameters.epochs,
             callbacks=[EarlyStopping("validation_loss", patience=parameters.patience, check_finite=True)],

@@ -14,9 +14,6 @@ from crm_pipelines.config import Parameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.events.inputs import EventInputs
 
-CATEGORY_LIMIT = 10_000
-"""Categorical columns with more values than this are left to their history features."""
-
 
 class LightGBMConfig(Parameters):
     """Hyper-parameters.
@@ -30,11 +27,11 @@ class LightGBMConfig(Parameters):
     rounds: int = Field(default=400, ge=1)
     patience: int = Field(default=30, ge=1)
     learning_rate: float = Field(default=0.05, gt=0)
-    leaves: int = Field(default=31, ge=2)
-    minimum_leaf: int = Field(default=40, ge=1)
-    feature_share: float = Field(default=0.6, gt=0, le=1)
+    leaves: int = Field(default=15, ge=2)
+    minimum_leaf: int = Field(default=100, ge=1)
+    feature_share: float = Field(default=0.3, gt=0, le=1)
     row_share: float = Field(default=0.8, gt=0, le=1)
-    l2: float = Field(default=1.0, ge=0)
+    l2: float = Field(default=10.0, ge=0)
     threads: int = Field(default=2, ge=1)
 
 
@@ -51,22 +48,11 @@ class LightGBM:
         """The trees in LightGBM's text format."""
         self._booster: Any = None
 
-    def _rows(self, inputs: EventInputs, events: np.ndarray) -> np.ndarray:
-        store = inputs.store
-        codes = [
-            np.asarray(inputs.customer_codes)[np.asarray(store.customer)[events]],
-            np.asarray(inputs.item_codes)[np.asarray(store.item)[events]],
-        ]
-        return np.hstack([inputs.features(events), *(c.astype(np.float32) for c in codes)])
-
     def fit(self, inputs: EventInputs) -> list[dict[str, float]]:
         """Boost until the validation log-loss stops falling."""
         import lightgbm
 
         self.classes = len(inputs.classes)
-        width = len(inputs.all_feature_names)
-        sizes = [*inputs.customer_cardinalities, *inputs.item_cardinalities]
-        categorical = [width + i for i, size in enumerate(sizes) if size <= CATEGORY_LIMIT]
         c = self.config
         parameters = {
             "objective": "multiclass",
@@ -78,7 +64,6 @@ class LightGBM:
             "bagging_fraction": c.row_share,
             "bagging_freq": 1,
             "lambda_l2": c.l2,
-            "cat_smooth": 50.0,
             "num_threads": c.threads,
             "seed": self.seed,
             "deterministic": True,
@@ -86,9 +71,9 @@ class LightGBM:
             "verbosity": -1,
         }
         train = lightgbm.Dataset(
-            self._rows(inputs, inputs.train), inputs.labels[inputs.train], categorical_feature=categorical
+            inputs.features(inputs.train), inputs.labels[inputs.train]
         )
-        validation = train.create_valid(self._rows(inputs, inputs.validation), inputs.labels[inputs.validation])
+        validation = train.create_valid(inputs.features(inputs.validation), inputs.labels[inputs.validation])
         losses: dict[str, dict[str, list[float]]] = {}
         booster = lightgbm.train(
             parameters,
@@ -113,7 +98,7 @@ class LightGBM:
             import lightgbm
 
             self._booster = lightgbm.Booster(model_str=self._model)
-        rows = np.asarray(self._booster.predict(self._rows(inputs, events), num_threads=self.config.threads))
+        rows = np.asarray(self._booster.predict(inputs.features(events), num_threads=self.config.threads))
         shares: np.ndarray = rows / rows.sum(axis=1, keepdims=True)
         return shares
 

@@ -62,7 +62,7 @@ class TFPNetConfig(Parameters):
     behaviour_width: int = Field(default=8, ge=1)
     factors: int = Field(default=16, ge=1)
     hidden: tuple[int, ...] = (128, 64)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    dropout: float = Field(default=0.4, ge=0, lt=1)
     decay_base: float = Field(default=1.0, gt=0)
     prototype_weight: float = Field(default=0.5, ge=0)
     support: int = Field(default=10, ge=1)

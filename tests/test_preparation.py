@@ -1,0 +1,290 @@
+"""What models are given: nothing of it may know what comes after the cut, or the event it belongs to."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from prepared import CLASSES, DAY, SPLIT, START, Prepared, Shop, prepare, shop
+from sklearn.linear_model import LogisticRegression
+
+from crm_pipelines.config import SplitParameters
+from crm_pipelines.errors import UserError
+from crm_pipelines.events.inputs import EventInputs
+from crm_pipelines.graph.adjacency import customer_item_adjacency
+from crm_pipelines.preparation.assembly import sample_cold_start
+from crm_pipelines.preparation.views import build_views, fold_of, overview, view_key
+
+HELD_OUT = SplitParameters(held_out_below=1_000, held_out_share=0.3)
+"""Both sides get the ``held_out`` protocol."""
+
+
+@pytest.fixture(scope="module")
+def tables() -> Shop:
+    return shop()
+
+
+@pytest.fixture(scope="module")
+def prepared(tables) -> Prepared:
+    return prepare(tables)
+
+
+@pytest.fixture(scope="module")
+def held_out(tables) -> Prepared:
+    return prepare(tables, HELD_OUT)
+
+
+def bytes_of(array: np.ndarray, rows: int) -> tuple[str, tuple[int, ...], bytes]:
+    part = np.ascontiguousarray(array[:rows])
+    return part.dtype.str, part.shape, part.tobytes()
+
+
+def past(prepared: Prepared, events: int, customers: int, items: int) -> dict[str, object]:
+    """Everything the first so many events and entities are given, and everything fitted."""
+    of_entity = {"customer": customers, "item": items}
+    found: dict[str, object] = {}
+    for name, array in prepared.fitted.arrays.items():
+        kind = name.split("/", 2)[2]
+        if kind.endswith(("_names", "_cardinalities")):
+            rows = len(array)
+        else:
+            rows = next((n for side, n in of_entity.items() if kind.startswith(f"{side}_")), events)
+        # The names of groups are as wide as the longest in the log.
+        found[name] = array[:rows].tolist() if kind.startswith("group/") else bytes_of(array, rows)
+    found |= {name: bytes_of(array, events) for name, array in prepared.features.items() if name.endswith("/values")}
+    found["imputed"] = prepared.fitted.imputation[["side", "column", "value", "missing_in_training"]].to_dict("list")
+    found["segments"] = prepared.fitted.segments.to_dict("list")
+    return found
+
+
+def sizes_before(prepared: Prepared, time: int) -> tuple[int, int, int]:
+    """Events before a time, and customers and items that have any (their dense ids come first)."""
+    store = prepared.views.stores["time"]
+    n = int(np.searchsorted(store.timestamp, time))
+    return n, int(store.customer[:n].max()) + 1, int(store.item[:n].max()) + 1
+
+
+class TestTheFutureIsUnknown:
+    def test_changing_every_row_after_the_cut_changes_nothing_before_it(self, tables, prepared):
+        draw = np.random.default_rng(1)
+        after = tables.log["timestamp"] >= prepared.test_start
+        n = int(after.sum())
+        labelled = tables.log.loc[after, "behaviour"] != "review"  # as many labelled events: the same cut
+        other = tables.change(
+            after,
+            customer_id=draw.choice([*(f"c{i}" for i in range(40)), "new1", "new2"], n),
+            item_id=draw.choice([*(f"i{i}" for i in range(25)), "other"], n),
+            timestamp=np.sort(draw.integers(prepared.test_start, prepared.test_start + 90 * DAY, n)),
+            behaviour=np.where(labelled, draw.choice(CLASSES, n), "review"),
+            value=draw.normal(1e6, 1e3, n),
+            text=np.where(labelled, None, "words never seen before"),
+        )
+        # New entities bring attributes that would move every mean, mode, range and vocabulary.
+        people = pd.DataFrame({"customer_id": ["new1", "new2"], "age": [900.0, 999.0], "city": "mars", "gender": "x"})
+        products = pd.DataFrame({"item_id": ["other"], "price": [1e9], "category": ["moons"], "title": ["new words"]})
+        other = replace(
+            other,
+            customers=pd.concat([other.customers, people]),
+            items=pd.concat([other.items, products]),
+        )
+        changed = prepare(other)
+        assert changed.test_start == prepared.test_start
+        assert changed.views.stores["time"].n_customers != prepared.views.stores["time"].n_customers
+        sizes = sizes_before(prepared, prepared.test_start)
+        assert past(changed, *sizes) == past(prepared, *sizes)
+
+    def test_the_graph_too_is_of_the_training_part(self, tables, prepared):
+        after = tables.log["timestamp"] >= prepared.test_start
+        changed = prepare(tables.change(after, item_id="i0", behaviour="view"), cuts=prepared.views.splits)
+        _, customers, items = sizes_before(prepared, prepared.test_start)
+        graphs = [
+            customer_item_adjacency(store, fold_of(prepared.views.splits[0]).parts(store.timestamp)[0])
+            for store in (prepared.views.stores["time"], changed.views.stores["time"])
+        ]
+        one, other = (graph.toarray()[:customers, :items] for graph in graphs)
+        assert one.any()
+        assert (one == other).all()
+
+    def test_appended_events_change_no_earlier_input(self, tables, prepared):
+        """The cuts stay, so that only looking ahead could change anything."""
+        more = shop(n=80, seed=9).log
+        more = more.assign(timestamp=more["timestamp"] + 31 * DAY, row=more["row"] + len(tables.log))
+        longer = prepare(replace(tables, log=pd.concat([tables.log, more])), cuts=prepared.views.splits)
+        sizes = sizes_before(prepared, START + 31 * DAY)
+        assert sizes[0] == len(tables.log)
+        assert past(longer, *sizes) == past(prepared, *sizes)
+        pd.testing.assert_frame_equal(longer.cold, prepared.cold)
+
+    def test_what_is_before_the_cut_does_matter(self, tables, prepared):
+        """The tests above can fail: the same change before the cut is seen."""
+        sizes = sizes_before(prepared, prepared.test_start)
+        for column, value in {"value": 1e6, "behaviour": "buy", "customer_id": "c0"}.items():
+            other = prepare(tables.change(tables.log.index[:50], **{column: value}), cuts=prepared.views.splits)
+            assert past(other, *sizes) != past(prepared, *sizes), column
+
+
+class TestAnEventIsUnknownToItself:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def event(prepared: Prepared) -> int:
+        """A labelled test event whose customer comes back later."""
+        inputs, store = prepared.inputs(), prepared.views.stores["time"]
+        return next(int(e) for e in inputs.test if (store.customer[e + 1 :] == store.customer[e]).any())
+
+    @pytest.mark.parametrize(
+        ("column", "planted"), [("value", 12_345.0), ("text", "buy buy buy"), ("behaviour", "other class")]
+    )
+    def test_its_own_value_text_and_label_are_no_inputs(self, tables, prepared, event, column, planted):
+        inputs, store = prepared.inputs(), prepared.views.stores["time"]
+        if column == "behaviour":
+            planted = next(name for name in CLASSES if name != CLASSES[inputs.labels[event]])
+        changed = prepare(tables.change(int(store.row[event]) - 1, **{column: planted}), cuts=prepared.views.splits)
+        own = np.array([event])
+        assert changed.inputs().features(own).tobytes() == inputs.features(own).tobytes()
+        later = np.flatnonzero(store.customer == store.customer[event])
+        later = later[later > event]
+        assert (changed.inputs().features(later) != inputs.features(later)).any()  # but it is history from then on
+
+    def test_a_column_that_holds_the_label_cannot_be_learnt_from(self):
+        """Labels at random, and every column of the log gives them away: only a leak could do better than chance."""
+        plain = shop(n=1_500, seed=3)
+        labelled = plain.log["behaviour"] != "review"
+        leaking = plain.change(
+            labelled,
+            value=plain.log.loc[labelled, "behaviour"].map({name: float(i) for i, name in enumerate(CLASSES)}),
+            text=plain.log.loc[labelled, "behaviour"],
+        )
+        leaking = replace(leaking, log=leaking.log.assign(answer=leaking.log["behaviour"]))
+        inputs = prepare(leaking).inputs()
+        assert inputs.text_features.shape[1] > 0
+        assert hit_rate(inputs, lambda events: inputs.features(events)) < 0.45
+        value = inputs.store.value[:, None]
+        assert hit_rate(inputs, lambda events: np.hstack([inputs.features(events), value[events]])) > 0.95
+
+
+def hit_rate(inputs: EventInputs, rows_of) -> float:
+    """Share of test labels that a linear model of some rows gets right."""
+    train, test = rows_of(inputs.train), rows_of(inputs.test)
+    mean, scale = train.mean(axis=0), train.std(axis=0) + 1e-6
+    model = LogisticRegression(C=0.1, max_iter=200).fit((train - mean) / scale, inputs.labels[inputs.train])
+    return float(model.score((test - mean) / scale, inputs.labels[inputs.test]))
+
+
+class TestColdStart:
+    @pytest.mark.parametrize("protocol", ["time", "held_out"])
+    def test_support_is_the_first_k_events_and_the_query_the_next(self, held_out, protocol):
+        store = held_out.views.stores[protocol]
+        rows = held_out.cold[held_out.cold["protocol"] == protocol]
+        assert set(rows["k"]) >= {0, 1, 5}
+        for side, k, entity, query, support in rows[["side", "k", "entity", "query_event", "support"]].itertuples(
+            index=False
+        ):
+            own = np.flatnonzero((getattr(store, side) == entity) & (store.labels >= 0))
+            assert [*support, query] == own[: k + 1].tolist()  # ascending, disjoint, of this entity
+            assert store.timestamp[own[0]] >= held_out.test_start
+
+    def test_withheld_entities_have_no_past(self, held_out):
+        whole, rest = held_out.views.stores["time"], held_out.views.stores["held_out"]
+        ids = held_out.views.ids
+        before, kept = whole.timestamp < held_out.test_start, rest.timestamp < held_out.test_start
+        # No event is moved, and none is dropped after the cut.
+        assert rest.row[~kept].tolist() == whole.row[~before].tolist()
+        assert set(rest.row[kept]) < set(whole.row[before])
+        for side, segments in (("customer", held_out.inputs("held_out").customer_segment), ("item", None)):
+            had = set(ids[f"time/{side}"][getattr(whole, side)[before]])
+            have = set(ids[f"held_out/{side}"][getattr(rest, side)[kept]])
+            back = had - have & set(ids[f"held_out/{side}"])
+            assert len(had - have) >= 0.2 * len(had)
+            cold = held_out.cold.query("protocol == 'held_out' and side == @side and k == 0")
+            returned = [name for name in back if name in set(ids[f"held_out/{side}"])]
+            assert returned
+            dense = [list(ids[f"held_out/{side}"]).index(name) for name in returned if name not in have]
+            assert set(dense) <= set(cold["entity"])
+            if segments is not None:
+                assert (segments[dense] == -1).all()
+
+    def test_attributes_of_withheld_customers_are_not_fitted_on(self, tables, held_out):
+        ids, rest = held_out.views.ids["held_out/customer"], held_out.views.stores["held_out"]
+        known = set(ids[rest.customer[rest.timestamp < held_out.test_start]])
+        people = tables.customers
+        strange = people.assign(age=people["age"].where(people["customer_id"].isin(known), 1e6))
+        other = prepare(replace(tables, customers=strange), HELD_OUT)
+        rows = [i for i, name in enumerate(ids) if name in known]
+        name = "held_out/fold=0/customer_static"
+        assert (strange["age"] == 1e6).any()
+        assert other.fitted.arrays[name][rows].tobytes() == held_out.fitted.arrays[name][rows].tobytes()
+
+    def test_where_too_little_would_be_left_the_protocol_is_left_out(self, tables):
+        enough = build(tables, HELD_OUT)
+        starved = build(tables, HELD_OUT.model_copy(update={"minimum": {"train": 480, "validation": 30, "test": 30}}))
+        assert set(enough.stores) == {"time", "held_out"}
+        assert set(starved.stores) == {"time"}
+        assert [split["protocol"] for split in starved.splits] == ["time"]
+
+
+def build(tables: Shop, parameters: SplitParameters):
+    prepared = prepare(tables)
+    ids = {side: prepared.views.ids[f"time/{side}"] for side in ("customer", "item")}
+    return build_views(prepared.views.stores["time"], ids, parameters)
+
+
+class TestViews:
+    def test_several_folds_are_views_of_one_log_and_only_the_last_is_held_out(self, tables):
+        prepared = prepare(tables, HELD_OUT.model_copy(update={"folds": 2}))
+        assert [view_key(split) for split in prepared.views.splits] == [
+            "time/fold=0",
+            "time/fold=1",
+            "held_out/fold=1",
+        ]
+        first, last = prepared.views.splits[:2]
+        assert first["test_end"] == last["test_start"]
+        store = prepared.views.stores["time"]
+        for split in prepared.views.splits[:2]:
+            train, validation, test = fold_of(split).parts(store.timestamp, store.labels >= 0)
+            assert [len(train), len(validation), len(test)] == [split[part] for part in ("train", "validation", "test")]
+            assert store.timestamp[validation[-1]] < split["test_start"] <= store.timestamp[test[0]]
+        assert set(prepared.cold["fold"]) <= {0, 1}
+
+    def test_too_short_a_log_is_refused_with_the_numbers(self):
+        with pytest.raises(UserError, match="at least 260 are needed"):
+            prepare(shop(n=120))
+
+    def test_the_overview_counts_every_event_once(self, tables, prepared):
+        from prepared import SPEC
+
+        found = overview(prepared.views.stores["time"], SPEC)
+        assert sum(found["class_counts"].values()) == found["events"] == len(tables.log)
+        assert found["class_counts"]["review"] == int((tables.log["behaviour"] == "review").sum())
+        assert (found["start"], found["end"]) == (tables.log["timestamp"].min(), tables.log["timestamp"].max())
+
+    def test_without_texts_the_inputs_have_none(self, tables):
+        silent = prepare(tables.change(tables.log.index, text=None)).inputs()
+        assert silent.text_features.shape == (len(tables.log), 0)
+        assert np.isfinite(silent.features(silent.test)).all()
+
+    def test_reading_and_assembling_give_the_same_inputs_twice(self, tables, prepared):
+        again = prepare(tables).inputs()
+        once = prepared.inputs()
+        events = np.arange(len(once.store))
+        assert again.features(events).tobytes() == once.features(events).tobytes()
+        assert {name: ids.tolist() for name, ids in again.cold.items()} == {
+            name: ids.tolist() for name, ids in once.cold.items()
+        }
+        assert sample_cold_start(prepared.views.stores, prepared.views.splits).equals(prepared.cold)
+
+    def test_sensitive_columns_form_groups_and_are_no_inputs(self, tables, prepared):
+        flipped = replace(
+            tables, customers=tables.customers.assign(gender=tables.customers["gender"].map({"f": "m", "m": "f"}))
+        )
+        other, inputs = prepare(flipped).inputs(), prepared.inputs()
+        events = np.arange(len(inputs.store))
+        assert other.features(events).tobytes() == inputs.features(events).tobytes()
+        assert other.customer_codes.tobytes() == inputs.customer_codes.tobytes()
+        assert set(inputs.groups) == {"gender", "tenure", "frequency"}
+        assert (inputs.groups["gender"] != other.groups["gender"]).all()
+
+
+def test_the_default_shop_has_what_these_tests_need(prepared):
+    """Entities that are new after the cut, of both kinds."""
+    assert SPLIT.held_out_below == 0
+    assert {"cold_customer@0", "cold_item@0"} <= set(prepared.inputs().cold)
