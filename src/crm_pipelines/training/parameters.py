@@ -10,6 +10,8 @@ class TrainingParameters(Parameters):
 
     Attributes:
         epochs: most passes over the training events.
+        most_events: events seen in all passes together; a large log gets fewer passes (at least one), so that the
+            time of a fit is bounded and the annealing still reaches its end.
         batch_size: events per step.
         learning_rate: Adam's, annealed to zero along a cosine over all epochs.
         weight_decay: decoupled L2 penalty.
@@ -17,9 +19,14 @@ class TrainingParameters(Parameters):
         clip: largest gradient norm.
     """
 
-    epochs: int = Field(default=12, ge=1)
+    epochs: int = Field(default=20, ge=1)
+    most_events: int = Field(default=450_000, ge=1)
     batch_size: int = Field(default=512, ge=2)
-    learning_rate: float = Field(default=7e-4, gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
-    patience: int = Field(default=3, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.02, ge=0)
+    patience: int = Field(default=4, ge=1)
     clip: float = Field(default=1.0, gt=0)
+
+    def passes(self, events: int) -> int:
+        """Most epochs over ``events`` training events."""
+        return max(1, min(self.epochs, round(self.most_events / max(events, 1))))

@@ -1,6 +1,7 @@
 """One training loop around a plain ``nn.Module``, run by Lightning."""
 
 import logging
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 
+from crm_pipelines.errors import UserError
 from crm_pipelines.training.parameters import TrainingParameters
 
 logger = logging.getLogger(__name__)
@@ -48,10 +50,16 @@ class _Module(lightning.LightningModule):
     """Glue between a network, its loss and Lightning; keeps the best weights in memory."""
 
     def __init__(
-        self, network: nn.Module, loss: Loss, after_epoch: Callable[[int], None], parameters: TrainingParameters
+        self,
+        network: nn.Module,
+        loss: Loss,
+        after_epoch: Callable[[int], None],
+        parameters: TrainingParameters,
+        epochs: int,
     ) -> None:
         super().__init__()
         self.network, self.loss, self.after_epoch, self.parameters_ = network, loss, after_epoch, parameters
+        self.epochs = epochs
         self.history: list[dict[str, float]] = []
         self.best: tuple[float, dict[str, Tensor]] | None = None
         self._train: list[Tensor] = []
@@ -83,20 +91,20 @@ class _Module(lightning.LightningModule):
         self.history.append(
             {"epoch": epoch, "train_loss": train, "validation_loss": value, "seconds": self._train_seconds}
         )
-        better = self.best is None or value < self.best[0]
+        better = math.isfinite(value) and (self.best is None or value < self.best[0])
         if better:
             self.best = (value, {name: tensor.clone() for name, tensor in self.network.state_dict().items()})
-        left = (self.parameters_.epochs - epoch - 1) * self._train_seconds
+        left = (self.epochs - epoch - 1) * self._train_seconds
         logger.info(
             "epoch %2d of at most %d: training loss %.4f, validation loss %.4f%s (%.1f s, at most %.0f s left)",
-            *(epoch + 1, self.parameters_.epochs, train, value, " *" if better else "", self._train_seconds, left),
+            *(epoch + 1, self.epochs, train, value, " *" if better else "", self._train_seconds, left),
         )
         self.after_epoch(epoch)
 
     def configure_optimizers(self) -> Any:
         p = self.parameters_
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=p.epochs)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.epochs)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
 
@@ -122,15 +130,19 @@ def train(
 
     Returns:
         One row an epoch: epoch, train_loss, validation_loss, seconds (training steps only).
+
+    Raises:
+        UserError: the validation loss was never finite, so that there are no weights to keep.
     """
-    module = _Module(network, loss, after_epoch, parameters)
+    epochs = parameters.passes(len(train_events))
+    module = _Module(network, loss, after_epoch, parameters, epochs)
     quiet = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators", "lightning.fabric")
     for name in quiet:
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         trainer = lightning.Trainer(
-            max_epochs=parameters.epochs,
+            max_epochs=epochs,
             callbacks=[EarlyStopping("validation_loss", patience=parameters.patience, check_finite=True)],
             gradient_clip_val=parameters.clip,
             accelerator="auto",
@@ -146,7 +158,11 @@ def train(
             train_dataloaders=Batches(train_events, parameters.batch_size, seed),
             val_dataloaders=Batches(validation_events, 4 * parameters.batch_size, None),
         )
-    if module.best is not None:
-        network.load_state_dict(module.best[1])
+    if module.best is None:
+        raise UserError(
+            "training failed: the validation loss was never a finite number; lower 'learning_rate' under 'training' "
+            "of this model, or look for extreme values in the data"
+        )
+    network.load_state_dict(module.best[1])
     network.eval()
     return module.history

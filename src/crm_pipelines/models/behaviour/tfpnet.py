@@ -64,7 +64,7 @@ class TFPNetConfig(Parameters):
     hidden: tuple[int, ...] = (128, 64)
     dropout: float = Field(default=0.4, ge=0, lt=1)
     decay_base: float = Field(default=1.0, gt=0)
-    prototype_weight: float = Field(default=0.5, ge=0)
+    prototype_weight: float = Field(default=0.2, ge=0)
     support: int = Field(default=10, ge=1)
     prior: float = Field(default=5.0, gt=0)
     tgat: bool = True
