@@ -23,9 +23,7 @@ START = 1_700_000_000
 SPEC = SourceSpec(
     title="Small shop",
     reader="tables",
-    interactions=InteractionsSpec(
-        file="log.csv", behaviours={name: name for name in CLASSES}, context=("review",)
-    ),
+    interactions=InteractionsSpec(file="log.csv", behaviours={name: name for name in CLASSES}, context=("review",)),
     customers=EntitySpec(numeric=("age",), categorical=("city",), sensitive=("gender",)),
     items=EntitySpec(numeric=("price",), categorical=("category",), text=("title",), group_by="category"),
 )
@@ -125,16 +123,20 @@ def prepare(
     encoding: EncodingParameters = ENCODING,
 ) -> Prepared:
     """Prepare a shop; with ``cuts`` (the splits of another) it is cut where that one was."""
-    clean = ibis.memtable(tables.log[list(INTERACTION_COLUMNS)], schema=ibis.schema(_TYPES))
-    items, customers = ibis.memtable(tables.items), ibis.memtable(tables.customers)
-    store, ids = build_store(clean, items, SPEC)
-    views = build_views(store, ids, split)
-    if cuts is not None:
-        views = views._replace(splits=cuts)
+    connection = ibis.duckdb.connect()
+    try:
+        clean = connection.create_table("log", tables.log[list(INTERACTION_COLUMNS)], schema=ibis.schema(_TYPES))
+        items, customers = (connection.create_table(name, getattr(tables, name)) for name in ("items", "customers"))
+        store, ids = build_store(clean, items, SPEC)
+        views = build_views(store, ids, split)
+        if cuts is not None:
+            views = views._replace(splits=cuts)
+        fitted = fit_views(views.stores, views.ids, views.splits, clean, customers, items, SPEC, encoding)
+    finally:
+        connection.disconnect()
     features: dict[str, np.ndarray] = {}
     for protocol, log in views.stores.items():
         builder = FeatureBuilder(log, time_unit=SPEC.time_unit)
         features[f"{protocol}/values"] = builder.events(np.arange(len(log)))
         features[f"{protocol}/{FEATURE_NAMES}"] = np.asarray(builder.names)
-    fitted = fit_views(views.stores, views.ids, views.splits, clean, customers, items, SPEC, encoding)
     return Prepared(views, features, fitted, sample_cold_start(views.stores, views.splits))

@@ -17,7 +17,7 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from crm_pipelines.columns import N, RESULT_COLUMNS, RESULT_VALUE, SHOTS, SIDES, cold_slice
+from crm_pipelines.columns import RESULT_COLUMNS, RESULT_VALUE, SHOTS, SIDES, N, cold_slice
 from crm_pipelines.config import parse
 from crm_pipelines.models.registry import BEHAVIOUR_MODELS, behaviour_model
 from crm_pipelines.pipeline_registry import STAGES

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from prepared import CLASSES, DAY, SPLIT, START, Prepared, Shop, prepare, shop
 from sklearn.linear_model import LogisticRegression
 
 from crm_pipelines.config import SplitParameters
@@ -14,8 +13,9 @@ from crm_pipelines.events.inputs import EventInputs
 from crm_pipelines.graph.adjacency import customer_item_adjacency
 from crm_pipelines.preparation.assembly import sample_cold_start
 from crm_pipelines.preparation.views import build_views, fold_of, overview, view_key
+from prepared import CLASSES, DAY, SPEC, START, Prepared, Shop, prepare, shop
 
-HELD_OUT = SplitParameters(held_out_below=1_000, held_out_share=0.3)
+HELD_OUT = SplitParameters(held_out_below=8, held_out_share=0.25, minimum={"train": 100, "validation": 10, "test": 30})
 """Both sides get the ``held_out`` protocol."""
 
 
@@ -70,11 +70,13 @@ class TestTheFutureIsUnknown:
         after = tables.log["timestamp"] >= prepared.test_start
         n = int(after.sum())
         labelled = tables.log.loc[after, "behaviour"] != "review"  # as many labelled events: the same cut
+        times = np.sort(draw.integers(prepared.test_start, prepared.test_start + 90 * DAY, n))
+        times[0] = prepared.test_start  # where the test part begins
         other = tables.change(
             after,
             customer_id=draw.choice([*(f"c{i}" for i in range(40)), "new1", "new2"], n),
             item_id=draw.choice([*(f"i{i}" for i in range(25)), "other"], n),
-            timestamp=np.sort(draw.integers(prepared.test_start, prepared.test_start + 90 * DAY, n)),
+            timestamp=times,
             behaviour=np.where(labelled, draw.choice(CLASSES, n), "review"),
             value=draw.normal(1e6, 1e3, n),
             text=np.where(labelled, None, "words never seen before"),
@@ -190,18 +192,19 @@ class TestColdStart:
         # No event is moved, and none is dropped after the cut.
         assert rest.row[~kept].tolist() == whole.row[~before].tolist()
         assert set(rest.row[kept]) < set(whole.row[before])
-        for side, segments in (("customer", held_out.inputs("held_out").customer_segment), ("item", None)):
+        for side in ("customer", "item"):
+            names = ids[f"held_out/{side}"]
             had = set(ids[f"time/{side}"][getattr(whole, side)[before]])
-            have = set(ids[f"held_out/{side}"][getattr(rest, side)[kept]])
-            back = had - have & set(ids[f"held_out/{side}"])
-            assert len(had - have) >= 0.2 * len(had)
-            cold = held_out.cold.query("protocol == 'held_out' and side == @side and k == 0")
-            returned = [name for name in back if name in set(ids[f"held_out/{side}"])]
-            assert returned
-            dense = [list(ids[f"held_out/{side}"]).index(name) for name in returned if name not in have]
-            assert set(dense) <= set(cold["entity"])
-            if segments is not None:
-                assert (segments[dense] == -1).all()
+            have = set(names[getattr(rest, side)[kept]])
+            withheld = had - have
+            assert len(withheld) >= 0.2 * len(had)
+            asked = set(names[getattr(rest, side)[~kept & (rest.labels >= 0)]])
+            cold = held_out.cold.query("protocol == 'held_out' and side == @side and k == 0")["entity"]
+            assert withheld & asked
+            assert withheld & asked <= set(names[cold])
+        segment = held_out.inputs("held_out").customer_segment
+        never = np.setdiff1d(np.arange(rest.n_customers), rest.customer[kept])
+        assert (segment[never] == -1).all()
 
     def test_attributes_of_withheld_customers_are_not_fitted_on(self, tables, held_out):
         ids, rest = held_out.views.ids["held_out/customer"], held_out.views.stores["held_out"]
@@ -216,7 +219,7 @@ class TestColdStart:
 
     def test_where_too_little_would_be_left_the_protocol_is_left_out(self, tables):
         enough = build(tables, HELD_OUT)
-        starved = build(tables, HELD_OUT.model_copy(update={"minimum": {"train": 480, "validation": 30, "test": 30}}))
+        starved = build(tables, HELD_OUT.model_copy(update={"minimum": {"train": 400, "validation": 30, "test": 30}}))
         assert set(enough.stores) == {"time", "held_out"}
         assert set(starved.stores) == {"time"}
         assert [split["protocol"] for split in starved.splits] == ["time"]
@@ -250,8 +253,6 @@ class TestViews:
             prepare(shop(n=120))
 
     def test_the_overview_counts_every_event_once(self, tables, prepared):
-        from prepared import SPEC
-
         found = overview(prepared.views.stores["time"], SPEC)
         assert sum(found["class_counts"].values()) == found["events"] == len(tables.log)
         assert found["class_counts"]["review"] == int((tables.log["behaviour"] == "review").sum())
@@ -286,5 +287,4 @@ class TestViews:
 
 def test_the_default_shop_has_what_these_tests_need(prepared):
     """Entities that are new after the cut, of both kinds."""
-    assert SPLIT.held_out_below == 0
     assert {"cold_customer@0", "cold_item@0"} <= set(prepared.inputs().cold)

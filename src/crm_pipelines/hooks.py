@@ -71,7 +71,7 @@ class CheckParameters:
 
                 challengers = catalog.load(name)
                 if not isinstance(challengers, list):
-                    raise UserError(f"parameter 'coldstart.challengers' must be a list of models, such as [{challengers}]")
+                    raise UserError(f"parameter 'coldstart.challengers' must be a list, such as [{challengers}]")
                 for model in challengers:
                     if model not in BEHAVIOUR_MODELS:
                         hint = did_you_mean(str(model), BEHAVIOUR_MODELS)

@@ -1,0 +1,341 @@
+"""What a user may get wrong: one line says where it is and what to do, and nothing is left half done."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+HEADER = "Client,Product,When,Action,Amount\n"
+LOG = "shop/events.csv"
+CLIENTS = "shop/clients.csv"
+
+BLOCK: dict[str, Any] = {
+    "title": "My shop",
+    "reader": "tables",
+    "interactions": {
+        "file": LOG,
+        "columns": {
+            "customer_id": "Client",
+            "item_id": "Product",
+            "timestamp": "When",
+            "behaviour": "Action",
+            "value": "Amount",
+        },
+        "behaviours": {"seen": "view", "basket": "cart", "paid": "buy"},
+    },
+    "customers": {"file": CLIENTS, "id": "Client", "numeric": ["age"]},
+}
+TAOBAO: dict[str, Any] = {
+    "title": "My Taobao",
+    "reader": "taobao",
+    "interactions": {"file": LOG, "ids": "integer", "behaviours": {"pv": "view", "buy": "buy"}},
+}
+
+TABLES = {f"02_intermediate/{name}" for name in ("interactions", "customers", "items")}
+CLEAN = {"03_primary/clean_interactions", "08_reporting/cleaning_report"}
+NOTES = {"02_intermediate/ingestion_notes"}
+
+
+def good_log(n: int = 400) -> str:
+    """A log in which nothing is wrong."""
+    labels = ("seen", "basket", "paid")
+    rows = (f"c{i * 7 % 30},p{i * 5 % 20},{1_700_000_000 + 3_600 * i},{labels[i % 3]},{i % 9}.5\n" for i in range(n))
+    return HEADER + "".join(rows)
+
+
+GOOD_CLIENTS = "Client,age\n" + "".join(f"c{i},{20 + i}\n" for i in range(30))
+
+
+def swapped(old: str, new: str, text: str | None = None) -> bytes:
+    """The good log (or another) with one place changed."""
+    text = good_log() if text is None else text
+    assert old in text
+    return text.replace(old, new, 1).encode()
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake.
+
+    Attributes:
+        says: what the last line must hold: the place, and what to do.
+        files: raw files by name in place of the good ones; None for one that is missing.
+        block: the source block, in place of `BLOCK`.
+        arguments: further arguments of ``kedro run``.
+        configuration: further YAML files, by path below ``conf``.
+        written: what is written all the same, by the stages before (folder and stem).
+    """
+
+    says: tuple[str, ...]
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    block: Mapping[str, Any] = field(default_factory=lambda: BLOCK)
+    arguments: tuple[str, ...] = ()
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
+
+
+def interactions(**changes: Any) -> dict[str, Any]:
+    """The block with other entries under ``interactions``."""
+    return {**BLOCK, "interactions": {**BLOCK["interactions"], **changes}}
+
+
+MILLISECONDS = HEADER + "".join(f"c{i % 9},p{i % 7},{1_700_000_000_000 + i},seen,1\n" for i in range(400))
+NO_LABELS = HEADER + "".join(f"c{i % 9},p{i % 7},{1_700_000_000 + i},,1\n" for i in range(400))
+LATE_CLASS = HEADER + "".join(
+    f"c{i % 9},p{i % 7},{1_700_000_000 + i},{'seen' if i < 390 else 'paid'},1\n" for i in range(400)
+)
+
+MISTAKES = {
+    "the file is missing": Mistake((LOG, "not found", "put the file there"), {LOG: None}),
+    "the attribute file is missing": Mistake((CLIENTS, "not found", "correct the source block"), {CLIENTS: None}),
+    "the folder of raw files is missing": Mistake(
+        ("nowhere", "does not exist", "raw_root"), arguments=("--params=raw_root=nowhere",)
+    ),
+    "a column is missing": Mistake(
+        (LOG, "no column 'Action'", "Columns found: Client, Product, When, Amount"),
+        {
+            LOG: "".join(f"{','.join(line.split(',')[:3])},1\n" for line in good_log().splitlines())
+            .encode()
+            .replace(b"When,1", b"When,Amount", 1)
+        },
+    ),
+    "a column has another name": Mistake(
+        (LOG, "no column 'Product'", "did you mean 'Produkt'?"), {LOG: swapped("Product", "Produkt")}
+    ),
+    "an attribute has another name": Mistake(
+        (CLIENTS, "no column 'age'", "Correct the file's header or the parameter"),
+        {CLIENTS: swapped("age", "alter", GOOD_CLIENTS)},
+    ),
+    "the file is empty": Mistake((LOG, "is empty", "put the data there"), {LOG: b""}),
+    "there is a header and nothing else": Mistake((LOG, "no rows", "put the data there"), {LOG: HEADER.encode()}),
+    "no row is valid": Mistake(
+        (LOG, "none of the 400 interactions is valid (missing_behaviour: 400)", "check the columns, labels"),
+        {LOG: NO_LABELS.encode()},
+        written=frozenset(TABLES | NOTES),
+    ),
+    "no row lies in the window": Mistake(
+        (LOG, "outside_window: 400", "window of this source"),
+        block=interactions(window={"start": "2030-01-01"}),
+        written=frozenset(TABLES | NOTES),
+    ),
+    "a label is unknown": Mistake(
+        (LOG, "unknown behaviour label 'returned' (first in row 4)", "Add it under behaviours or context"),
+        {LOG: swapped("seen,3.5", "returned,3.5")},
+    ),
+    "text where a number belongs": Mistake(
+        (LOG, "row 2", "column 'Amount'", "'a lot' is not a number", "unreadable: drop"),
+        {LOG: swapped("basket,1.5", "basket,a lot")},
+    ),
+    "text among an attribute's numbers": Mistake(
+        (CLIENTS, "row 6", "column 'age'", "'old' is not a number"), {CLIENTS: swapped("c5,25", "c5,old", GOOD_CLIENTS)}
+    ),
+    "a time that is none": Mistake(
+        (LOG, "row 1", "column 'When'", "'yesterday'"), {LOG: swapped("1700000000", "yesterday")}
+    ),
+    "a NUL byte": Mistake((LOG, "line 3", "NUL byte", "export it again"), {LOG: swapped("basket", "bas\0ket")}),
+    "another encoding": Mistake(
+        (LOG, "line 2", "not valid UTF-8", "save the file as UTF-8"),
+        {LOG: good_log().replace("c0", "Zoë", 1).encode("latin-1")},
+    ),
+    "UTF-16": Mistake((LOG, "UTF-16", "save it as UTF-8"), {LOG: good_log().encode("utf-16")}),
+    "a cell too many": Mistake((LOG, "line 3", "6 columns instead of 5"), {LOG: swapped("basket,", "basket,again,")}),
+    "packed, but not by its name": Mistake((LOG, "gzip", "'.gz'"), {LOG: gzip.compress(good_log().encode())}),
+    "ids of two kinds": Mistake((LOG, "column 'Client'", "mixes", "ids: text"), {LOG: swapped("c7,p5", "17,p5")}),
+    "milliseconds for seconds": Mistake((LOG, "column 'When'", "milliseconds"), {LOG: MILLISECONDS.encode()}),
+    "too few events to split": Mistake(
+        ("120 events with a class", "260 are needed", "Give a longer log"),
+        {LOG: good_log(120).encode()},
+        written=frozenset(TABLES | NOTES | CLEAN),
+    ),
+    "a class that training never sees": Mistake(
+        ("no event of class 'cart', 'buy'", "training", "longer log"),
+        {LOG: LATE_CLASS.encode()},
+        written=frozenset(TABLES | NOTES | CLEAN),
+    ),
+    "another format: a header where there is none": Mistake(
+        (LOG, "row 1", "column 'user_id'", "whole number"),
+        {LOG: b"user,item,category,behaviour,time\n1,2,3,pv,1700000000\n"},
+        block=TAOBAO,
+    ),
+    "another format: an unknown label": Mistake(
+        (LOG, "unknown behaviour label 'fav'", "Add it under behaviours"),
+        {LOG: b"1,2,3,pv,1700000000\n1,2,3,fav,1700000001\n1,2,3,buy,1700000002\n"},
+        block=TAOBAO,
+    ),
+    "another format: a number of columns": Mistake(
+        (LOG, "line 2", "4 columns instead of 5"),
+        {LOG: b"1,2,3,pv,1700000000\n1,2,3,1700000001\n"},
+        block=TAOBAO,
+    ),
+    "a source nobody declared": Mistake(("source 'mein'", "did you mean 'mine'?"), arguments=("--params=source=mein",)),
+    "a key of the source block": Mistake(
+        ("'sources.mine.interactions.behaviors' is not known", "did you mean 'behaviours'?"),
+        block=interactions(behaviors={}),
+    ),
+    "a file outside the folder": Mistake(
+        ("sources.mine.interactions.file", "below raw_root"), block=interactions(file="../secret.csv")
+    ),
+    "a run-time parameter": Mistake(
+        ("--params", "'sorce' is not a parameter", "did you mean 'source'?"), arguments=("--params=sorce=mine",)
+    ),
+    "a key of a model, in YAML": Mistake(
+        ("'coldstart.tfpnet.config.widht' is not known", "did you mean 'width'?"),
+        configuration={"test/parameters/coldstart.yml": "coldstart: {tfpnet: {config: {widht: 8}}}"},
+    ),
+    "a key of a model, on the command line": Mistake(
+        ("'coldstart.tfpnet.config.training.epoch' is not known", "did you mean 'epochs'?"),
+        arguments=("--params=coldstart.tfpnet.config.training.epoch=1",),
+    ),
+    "a value of a model": Mistake(
+        ("'coldstart.lightgbm.config.leaves'", "greater than or equal to 2 (given: 1)"),
+        arguments=("--params=coldstart.lightgbm.config.leaves=1",),
+    ),
+    "the name of a model": Mistake(
+        ("'coldstart.tpfnet' is not known", "did you mean 'tfpnet'?"),
+        configuration={"test/parameters/coldstart.yml": "coldstart: {tpfnet: {config: {width: 8}}}"},
+    ),
+    "the name of a challenger": Mistake(
+        ("coldstart.challengers", "no model 'tfp-net'", "did you mean 'tfpnet'?"),
+        configuration={"test/parameters/coldstart.yml": "coldstart: {challengers: [tfp-net]}"},
+    ),
+    "a challenger instead of a list": Mistake(
+        ("coldstart.challengers", "must be a list, such as [tfpnet]"),
+        arguments=("--params=coldstart.challengers=tfpnet",),
+    ),
+    "the name of a block": Mistake(
+        ("'spilt' is not known", "did you mean 'split'?"),
+        configuration={"test/parameters/spelling.yml": "spilt: {folds: 2}"},
+    ),
+    "a key of the split": Mistake(
+        ("'split.fold' is not known", "did you mean 'folds'?"), arguments=("--params=split.fold=2",)
+    ),
+    "too many folds": Mistake(
+        ("'split.folds'", "less than or equal to 5 (given: 50)"), arguments=("--params=split.folds=50",)
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Raw files, a configuration of its own and a place for results."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """``data_root``."""
+        return self.root / "data"
+
+    def arguments(self, *further: str) -> list[str]:
+        """Of ``kedro run``; what is given later wins."""
+        params = {"source": "mine", "raw_root": str(self.root / "raw"), "data_root": str(self.data)}
+        for name, value in (item.removeprefix("--params=").split("=") for item in further):
+            params[name] = value
+        if "sorce" in params:
+            del params["source"]
+        joined = ",".join(f"{name}={value}" for name, value in params.items())
+        return [f"--conf-source={self.root / 'conf'}", "--env=test", "--pipelines=coldstart", f"--params={joined}"]
+
+    def set_up(self, mistake: Mistake, project: Path) -> None:
+        """Write the raw files and the configuration."""
+        shutil.copytree(project / "conf", self.root / "conf", ignore=shutil.ignore_patterns("local"))
+        (self.root / "conf/local").mkdir()
+        sources = yaml.safe_dump({"sources": {"mine": dict(mistake.block)}}, sort_keys=False)
+        for name, text in {"test/parameters/sources.yml": sources, **mistake.configuration}.items():
+            (self.root / "conf" / name).write_text(text, encoding="utf-8")
+        files = {LOG: good_log().encode(), CLIENTS: GOOD_CLIENTS.encode(), **mistake.files}
+        for name, content in files.items():
+            if content is not None:
+                path = self.root / "raw" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+
+    def written(self) -> set[str]:
+        """Result files as ``layer/stem``; each is read, so that a torn one would be found."""
+        found = set()
+        for path in self.data.rglob("*"):
+            if path.is_dir():
+                continue
+            assert not path.name.startswith("."), f"{path} was left behind"
+            if path.suffix == ".parquet":
+                pd.read_parquet(path)
+            found.add(f"{path.relative_to(self.data).parts[0]}/{path.stem}")
+        return found
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_in_one_line_and_leaves_nothing_half_done(
+    mistake: Mistake, shop: Shop, project: Path, kedro_run: Callable
+):
+    shop.set_up(mistake, project)
+    ran = kedro_run(*shop.arguments(*mistake.arguments))
+    assert ran.exit_code != 0
+    assert ran.last_line.startswith("Error: ")
+    for part in mistake.says:
+        assert part in ran.last_line
+    assert "Traceback" not in ran.everything
+    assert len(ran.last_line) < 600
+    assert shop.written() == mistake.written
+
+
+def test_without_a_mistake_the_same_files_are_read_and_split(shop: Shop, project: Path, kedro_run: Callable):
+    """What the table above changes is what is wrong; entries that only serve others are no mistakes."""
+    own = "_shared: &sizes {train: 100, validation: 20, test: 20}\nshare: 0.7\n"
+    own += "split: {minimum: *sizes, history_share: '${share}'}\n"
+    configuration = {"test/parameters/preprocessing.yml": "", "test/parameters/own.yml": own}
+    shop.set_up(Mistake((), configuration=configuration), project)
+    ran = kedro_run(*shop.arguments(), "--to-nodes=index_events")
+    assert ran.exit_code == 0, ran.everything
+    assert shop.written() >= TABLES | NOTES | CLEAN | {"08_reporting/splits"}
+
+
+def test_unreadable_cells_may_be_dropped_on_request(shop: Shop, project: Path, kedro_run: Callable):
+    """As the message of the mistake advises."""
+    files = {LOG: swapped("1700000000", "yesterday")}
+    shop.set_up(Mistake((), files, interactions(unreadable="drop")), project)
+    assert kedro_run(*shop.arguments(), "--to-nodes=clean_interactions").exit_code == 0
+    report = pd.read_csv(next(shop.data.rglob("cleaning_report.csv"))).set_index("reason")["rows"]
+    assert (report["all"], report["missing_timestamp"], report["valid"]) == (400, 1, 399)
+
+
+def test_a_failed_run_keeps_the_results_of_the_one_before(shop: Shop, project: Path, kedro_run: Callable):
+    shop.set_up(Mistake(()), project)
+    assert kedro_run(*shop.arguments(), "--to-nodes=index_events").exit_code == 0
+    before = {path: path.read_bytes() for path in shop.data.rglob("*") if path.is_file()}
+    (shop.root / "raw" / LOG).write_bytes(swapped("basket,1.5", "basket,a lot"))
+    assert kedro_run(*shop.arguments()).exit_code != 0
+    assert {path: path.read_bytes() for path in shop.data.rglob("*") if path.is_file()} == before
+
+
+def test_the_message_is_the_last_of_all_that_a_terminal_shows(shop: Shop, project: Path):
+    """Both streams as one, from a process of its own, with the log of the steps before."""
+    mistake = MISTAKES["no row is valid"]
+    shop.set_up(mistake, project)
+    done = subprocess.run(
+        [sys.executable, "-m", "kedro", "run", *shop.arguments()],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    lines = done.stdout.rstrip().splitlines()
+    assert done.returncode == 1
+    assert lines[-1].startswith(f"Error: {LOG}: none of the 400 interactions is valid")
+    assert "step 2 of" in done.stdout
+    assert "Traceback" not in done.stdout
