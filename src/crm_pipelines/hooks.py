@@ -18,8 +18,10 @@ from crm_pipelines.errors import UserError
 from crm_pipelines.failures import did_you_mean
 from crm_pipelines.runtime_parameters import (
     SOURCE,
+    SOURCES,
     check_parameters_are_read,
     check_runtime_parameters,
+    own_sources,
     with_source_spec,
 )
 
@@ -137,10 +139,13 @@ def prepare_parameters(loader: Any) -> None:
     """
     given = loader.runtime_params or {}
     conf = Path(loader.conf_source)
+    parameters = dict(loader["parameters"])
     if conf.is_dir():  # not so for packaged configuration, which is an archive
         check_runtime_parameters(given, conf, [loader.base_env, loader.env or loader.default_run_env])
+        if isinstance(parameters.get(SOURCES), dict):
+            parameters[SOURCES] = {**own_sources(conf, loader.default_run_env), **parameters[SOURCES]}
     filed_under = given.get(SOURCE, loader["globals"].get(SOURCE, ""))
-    loader["parameters"] = with_source_spec(loader["parameters"], str(filed_under))
+    loader["parameters"] = with_source_spec(parameters, str(filed_under))
 
 
 def duration(seconds: float) -> str:

@@ -100,6 +100,23 @@ def with_source_spec(parameters: Mapping[str, Any], filed_under: str) -> dict[st
     return {**parameters, SOURCE_SPEC: sources[source]}
 
 
+def own_sources(conf: Path, environment: str) -> dict[str, Any]:
+    """Blocks under ``sources:`` of an environment that does not take part in a run.
+
+    Kedro reads one environment besides ``base``; a user's own source in ``conf/local`` is meant to go with any of them.
+
+    Args:
+        conf: the configuration folder.
+        environment: the folder below it.
+    """
+    blocks: dict[str, Any] = {}
+    for path, text in _files(conf, [environment]):
+        content = _mapping(text) if "parameters" in path.as_posix() else {}
+        if isinstance(content.get(SOURCES), dict):
+            blocks.update(content[SOURCES])
+    return blocks
+
+
 def _files(conf: Path, environments: Sequence[str]) -> Iterator[tuple[Path, str]]:
     """Path below ``conf`` and text of every YAML file of some environments."""
     for environment in dict.fromkeys(environments):
@@ -108,9 +125,14 @@ def _files(conf: Path, environments: Sequence[str]) -> Iterator[tuple[Path, str]
 
 
 def _keys(text: str) -> list[str]:
-    """Top level of a YAML file; nothing where it cannot be read, which Kedro reports better."""
+    """Top-level keys of a YAML file."""
+    return list(_mapping(text))
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    """A YAML file; empty where it cannot be read, which Kedro reports better."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:
-        return []
-    return list(content) if isinstance(content, dict) else []
+        return {}
+    return content if isinstance(content, dict) else {}
