@@ -25,8 +25,6 @@ def test_it_writes_the_page_tables_and_figures_and_prints_the_comparison(
 ) -> None:
     (pipeline,) = results.source("taobao").pipelines
     inputs: dict[str, object] = {name: getattr(pipeline, name) for name in WRITTEN_BEFORE}
-    # As the evaluation hands it over: its observed frequency is called accuracy.
-    inputs["reliability"] = pipeline.reliability.rename(columns={"frequency": "accuracy"})
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
     catalog["results"] = MemoryDataset(results)
     catalog["params:source"] = MemoryDataset("taobao")

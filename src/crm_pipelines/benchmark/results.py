@@ -100,7 +100,7 @@ def tabulate(runs: Iterable[StoredRun], challengers: Sequence[str], resamples: i
             rows = predictions[predictions[SLICE] == SLICE_ALL]
             calibrated = apply_temperature(probability_matrix(rows), rules.temperature)
             table = reliability_table(calibrated, class_codes(rows[Y_TRUE], rules.classes), rules.classes)
-            reliability.append(table.assign(**named))
+            reliability.append(table.rename(columns={"accuracy": "frequency"}).assign(**named))
     comparisons = []
     for protocol, by_model in decided.items():
         present = [name for name in challengers if name in by_model]

@@ -61,12 +61,9 @@ def empty_table(name: str) -> pd.DataFrame:
 def result_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """A result table of the current run as reporting takes it.
 
-    One without rows gets all its columns: a pipeline of one model, say, has nothing to compare. ``reliability`` may
-    call its observed ``frequency`` ``accuracy``, as the evaluation's own table does.
+    One without rows gets all its columns: a pipeline of one model, say, has nothing to compare.
     """
-    if table.empty:
-        return empty_table(name)
-    return table if "frequency" in table or name != "reliability" else table.rename(columns={"accuracy": "frequency"})
+    return empty_table(name) if table.empty else table
 
 
 @dataclass(frozen=True)

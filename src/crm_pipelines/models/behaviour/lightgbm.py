@@ -70,9 +70,7 @@ class LightGBM:
             "force_row_wise": True,
             "verbosity": -1,
         }
-        train = lightgbm.Dataset(
-            inputs.features(inputs.train), inputs.labels[inputs.train]
-        )
+        train = lightgbm.Dataset(inputs.features(inputs.train), inputs.labels[inputs.train])
         validation = train.create_valid(inputs.features(inputs.validation), inputs.labels[inputs.validation])
         losses: dict[str, dict[str, list[float]]] = {}
         booster = lightgbm.train(
