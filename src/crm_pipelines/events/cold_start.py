@@ -82,10 +82,10 @@ def held_out_view(
     """Events of a log in which some entities arrive only at the cut, for the ``held_out`` protocol.
 
     On each side where that lifts any number of shots from fewer to at least ``held_out_below`` queries,
-    ``held_out_share`` of the entities are drawn, and all their events before the test part are dropped. What remains is a log of its own, to
-    be rebuilt with `EventStore.subset` and taken through the same code: no event is moved, so the split stays honest
-    in time, and the drawn entities are cold in the full sense: nothing fitted, no history and no neighbour knows
-    their past. Events of others with a drawn entity vanish with it.
+    ``held_out_share`` of the entities are drawn, and all their events before the test part are dropped. What remains
+    is a log of its own, to be rebuilt with `EventStore.subset` and taken through the same code: no event is moved, so
+    the split stays honest in time, and the drawn entities are cold in the full sense: nothing fitted, no history and
+    no neighbour knows their past. Events of others with a drawn entity vanish with it.
 
     Returns:
         (n) true for events to keep; all true where withholding would help neither side.
