@@ -102,3 +102,18 @@ def test_no_validation_rows_mean_plain_argmax_and_a_wrong_width_is_refused() -> 
     assert fit_decision_rule(np.empty((0, 3)), np.empty(0, dtype=np.int64)) == plain_rule(3)
     with pytest.raises(ValueError, match="3 offsets do not fit"):
         plain_rule(3).apply(np.ones((5, 2)) / 2)
+
+
+def test_offsets_are_the_mean_over_resamples_and_steadier_than_those_of_one_set():
+    """Between halves of one sample, bagged offsets differ less than those at the best point of each half."""
+    random = np.random.default_rng(4)
+    true = random.choice(3, 6000, p=(0.93, 0.05, 0.02)).astype(np.int64)
+    logits = random.normal(size=(6000, 3)) + np.log([0.93, 0.05, 0.02]) + 1.2 * np.eye(3)[true]
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+    def spread(resamples: int) -> float:
+        parts = np.array_split(np.arange(6000), 12)
+        offsets = [fit_decision_rule(p[rows], true[rows], resamples).offsets for rows in parts]
+        return float(np.std(offsets, axis=0).sum())
+
+    assert spread(25) < spread(0)

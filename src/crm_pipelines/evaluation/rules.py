@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from crm_pipelines.columns import SLICE, SLICE_VALIDATION
+from crm_pipelines.columns import EVENT_ID, SLICE, SLICE_VALIDATION
 from crm_pipelines.evaluation.calibration import fit_temperature
 from crm_pipelines.evaluation.decision import DecisionRule, fit_decision_rule
 from crm_pipelines.evaluation.predictions import DECIDED, classes_of, probability_matrix, true_codes
@@ -57,7 +57,7 @@ def fit_rules(predictions: pd.DataFrame) -> ValidationRules:
 
     ValueError when the table has no such rows.
     """
-    rows = predictions[predictions[SLICE] == SLICE_VALIDATION]
+    rows = predictions[predictions[SLICE] == SLICE_VALIDATION].sort_values(EVENT_ID)  # resamples draw by position
     if rows.empty:
         raise ValueError(
             f"predictions have no rows of slice '{SLICE_VALIDATION}', on which the decision rule is chosen"

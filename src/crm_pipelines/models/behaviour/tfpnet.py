@@ -114,14 +114,14 @@ class _EntityEmbedding(nn.Module):
         self.tables = nn.ModuleList(nn.Embedding(size, width) for size in cardinalities)
         for table in self.tables:
             nn.init.normal_(table.weight, std=0.1)  # type: ignore[arg-type]
-        self.project = nn.Linear(static, width)
-        self.unknown = unknown
+        self.project = nn.Linear(static, width) if static else None
+        self.width, self.unknown = width, unknown
 
     def forward(self, static: Tensor, codes: Tensor) -> Tensor:
         """(..., static), (..., columns) -> (..., width)."""
         if self.training and self.unknown > 0 and codes.numel():
             codes = codes * (torch.rand(codes.shape, device=codes.device) >= self.unknown)
-        out: Tensor = self.project(static)
+        out: Tensor = static.new_zeros(*static.shape[:-1], self.width) if self.project is None else self.project(static)
         for column, table in enumerate(self.tables):
             out = out + table(codes[..., column])
         return out
