@@ -21,7 +21,7 @@ class LightGBMConfig(Parameters):
     Attributes:
         rounds, patience: most trees per class, and rounds without a better validation log-loss before stopping.
         learning_rate, leaves, minimum_leaf, feature_share, row_share, l2: as in LightGBM.
-        threads: CPU threads.
+        threads: CPU threads; a second one gains little on logs of this size and costs much on a busy machine.
     """
 
     rounds: int = Field(default=400, ge=1)
@@ -32,7 +32,7 @@ class LightGBMConfig(Parameters):
     feature_share: float = Field(default=0.3, gt=0, le=1)
     row_share: float = Field(default=0.8, gt=0, le=1)
     l2: float = Field(default=10.0, ge=0)
-    threads: int = Field(default=2, ge=1)
+    threads: int = Field(default=1, ge=1)
 
 
 class LightGBM:
