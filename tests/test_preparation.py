@@ -249,7 +249,7 @@ class TestViews:
         assert set(prepared.cold["fold"]) <= {0, 1}
 
     def test_too_short_a_log_is_refused_with_the_numbers(self):
-        with pytest.raises(UserError, match="at least 260 are needed"):
+        with pytest.raises(UserError, match="at least 375 are needed"):
             prepare(shop(n=120))
 
     def test_the_overview_counts_every_event_once(self, tables, prepared):

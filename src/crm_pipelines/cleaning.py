@@ -142,3 +142,11 @@ def _report(judged: ir.Table, spec: InteractionsSpec) -> pd.DataFrame:
     lines += [("dropped", reason, counts.get(reason, 0)) for reason in REASONS]
     lines += [("rows_out", "valid", rows_out)]
     return pd.DataFrame(lines, columns=[STEP, REASON, ROWS])
+
+
+def summarise_cleaning(report: pd.DataFrame) -> str:
+    """The report of ``clean_interactions`` in one line: rows kept, and dropped rows by reason."""
+    rows = report.groupby("step")["rows"].sum()
+    dropped = report[(report["step"] == "dropped") & (report["rows"] > 0)]
+    reasons = ", ".join(f"{row.rows:,} {str(row.reason).replace('_', ' ')}" for row in dropped.itertuples())
+    return f"kept {rows['rows_out']:,} of {rows['rows_in']:,} rows" + (f"; dropped: {reasons}" if reasons else "")

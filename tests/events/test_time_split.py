@@ -77,13 +77,14 @@ def test_what_comes_after_the_cut_does_not_move_it():
 
 
 def test_too_short_a_log_says_how_many_are_needed():
-    with pytest.raises(UserError, match=r"3 events .* at least 260"):
+    with pytest.raises(UserError, match=r"3 events .* at least 375"):
         time_split(np.arange(3), np.ones(3, dtype=bool), SplitParameters())
 
 
 def test_too_small_a_part_is_named_with_its_counts():
-    with pytest.raises(UserError, match="validation part of fold 0 holds 8 events, 30 are needed"):
-        split(range(100), minimum={"train": 5, "validation": 30, "test": 5})
+    burst = [*range(300), *[300] * 190, *range(301, 411)]  # the cut falls into the burst, which goes to the test part
+    with pytest.raises(UserError, match=r"validation part of fold 0 holds 30 events, 40 .*'split.minimum.validation'"):
+        split(burst, minimum={"train": 5, "validation": 40, "test": 5})
 
 
 def test_a_log_of_one_second_cannot_be_split():

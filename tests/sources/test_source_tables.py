@@ -45,6 +45,21 @@ def test_attributes_from_the_log(folder, rows):
     assert rows(tables.items) == [("x",), ("y",)]
 
 
+def test_a_column_that_changes_from_event_to_event_is_no_attribute(folder):
+    """Its mean would carry later events, and the event's own row, into every prediction."""
+    content = MAPPED + "".join(f"c{n % 8};x;{n};view;;;gold;{n % 3}\n" for n in range(80))
+    block = own(folder.write("log.csv", content), columns=COLUMNS)
+    with pytest.raises(UserError, match=r"'Age' changes within 8 of 8 customers .*'customers.file'"):
+        folder.read({**block, "customers": {"numeric": ["Age"]}})
+
+
+def test_a_file_that_knows_no_id_of_the_log_is_refused(folder):
+    folder.write("people.csv", "customer_id,age\nsomebody,30\n")
+    block = own(folder.write("log.csv", LOG))
+    with pytest.raises(UserError, match=r"people.csv: none of the \d+ ids of customers in the log occurs"):
+        folder.read({**block, "customers": {"file": "people.csv", "numeric": ["age"]}})
+
+
 def test_attributes_from_files(folder, rows):
     folder.write("people.csv", "id,age,city\nb,31,\na, 30 ,Köln\na,99,twice\n,5,nobody\nz,NA,Rom\n")
     block = own(folder.write("log.csv", LOG + "c,y,1700000000,buy\n"))

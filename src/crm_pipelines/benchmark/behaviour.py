@@ -122,7 +122,15 @@ def execute(run: dict[str, Any], config: Parameters, inputs: EventInputs, thread
     facts |= _latencies(model, inputs, utc_offset_hours)
     facts |= _flops(model, inputs)
     efficiency: dict[str, Any] = {"values": facts, "events": len(inputs.train), "environment": environment()}
-    manifest = {**run, "config": config.model_dump(mode="json"), "threads": threads, "classes": list(inputs.classes)}
+    frequencies = np.bincount(inputs.labels[inputs.train], minlength=len(inputs.classes))
+    majority = inputs.classes[int(frequencies.argmax())]
+    manifest = {
+        **run,
+        "majority": majority,
+        "config": config.model_dump(mode="json"),
+        "threads": threads,
+        "classes": list(inputs.classes),
+    }
     return Run(predictions, efficiency, history, manifest, model.save)
 
 

@@ -81,7 +81,7 @@ def tabulate(runs: Iterable[StoredRun], challengers: Sequence[str], resamples: i
         identity = {column: run.manifest[column] for column in RUN_COLUMNS}
         context = {column: identity[column] for column in (PAPER, PIPELINE, SOURCE)}
         predictions = run.predictions()
-        metrics.append(evaluate_run(predictions, identity, SLICES))
+        metrics.append(evaluate_run(predictions, identity, SLICES, run.manifest["majority"]))
         measured = run.efficiency()
         efficiency.append(efficiency_rows(identity, measured["values"], measured["events"]))
         environment = measured["environment"]

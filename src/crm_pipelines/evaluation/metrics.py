@@ -108,17 +108,22 @@ def slice_metrics(probabilities: Floats, true: Codes, rules: ValidationRules) ->
         "log_loss_uncalibrated": log_loss(probabilities, true),
         "ece_uncalibrated": expected_calibration_error(probabilities, true),
     }
+    if len(np.unique(true)) < 2:  # every answer of one class is right or wrong as a whole: nothing to average
+        values |= dict.fromkeys(("macro_f1", "macro_f1_argmax", "balanced_accuracy"), float("nan"))
     values |= {f"roc_auc[{label}]": float(auc[code]) for code, label in enumerate(rules.classes)}
     return {name: values[name] for name in metric_names(rules.classes)}
 
 
-def evaluate_run(predictions: pd.DataFrame, run: Mapping[str, Any], slices: Sequence[str] = ()) -> pd.DataFrame:
+def evaluate_run(
+    predictions: pd.DataFrame, run: Mapping[str, Any], slices: Sequence[str] = (), majority: str | None = None
+) -> pd.DataFrame:
     """All result rows of one run, group fairness included.
 
     Args:
         predictions: the run's predictions, with rows of slice ``validation``.
         run: a value for each of ``RUN_COLUMNS``.
         slices: slices expected; those without rows are reported with n = 0.
+        majority: most frequent class of the training part; that of the validation rows where not given.
 
     Returns:
         ``RESULT_COLUMNS``, one row per (slice, metric); values are NaN in slices with fewer than ``MIN_N`` rows.
@@ -130,7 +135,7 @@ def evaluate_run(predictions: pd.DataFrame, run: Mapping[str, Any], slices: Sequ
     if missing:
         raise ValueError(f"'run' lacks {', '.join(missing)}")
     classes = validate_predictions(predictions)
-    rules = fit_rules(predictions)
+    rules = fit_rules(predictions, majority)
     identity = {column: run[column] for column in RUN_COLUMNS}
     p, true = probability_matrix(predictions), true_codes(predictions)
     tables = []

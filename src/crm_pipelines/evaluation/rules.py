@@ -21,7 +21,7 @@ class ValidationRules:
         classes: class names in the order of the probability columns.
         temperature: of the calibration; used for Brier score, log-loss, ECE and shown probabilities.
         decision: class offsets for macro-F1; applied to the probabilities as the model gave them.
-        majority: the most frequent class (the earlier of equals).
+        majority: the most frequent class of the training part (the earlier of equals).
     """
 
     classes: tuple[str, ...]
@@ -52,8 +52,10 @@ class ValidationRules:
         )
 
 
-def fit_rules(predictions: pd.DataFrame) -> ValidationRules:
-    """Choose temperature, offsets and majority class on the rows of slice ``validation``.
+def fit_rules(predictions: pd.DataFrame, majority: str | None = None) -> ValidationRules:
+    """Choose temperature and offsets on the rows of slice ``validation``.
+
+    The majority class is the given one of the training part, or where that is not known the one of validation.
 
     ValueError when the table has no such rows.
     """
@@ -67,7 +69,7 @@ def fit_rules(predictions: pd.DataFrame) -> ValidationRules:
         classes=classes,
         temperature=fit_temperature(p, true),
         decision=fit_decision_rule(p, true),
-        majority=classes[int(np.bincount(true, minlength=len(classes)).argmax())],
+        majority=majority or classes[int(np.bincount(true, minlength=len(classes)).argmax())],
     )
 
 

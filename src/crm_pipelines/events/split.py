@@ -64,11 +64,13 @@ def time_split(
         UserError: if a part of a fold holds fewer labelled events than ``parameters.minimum``.
     """
     times = np.sort(timestamp[labelled_mask])
-    need = sum(parameters.minimum.values())
+    history, held = parameters.history_share, parameters.validation_share
+    shares_of_parts = {"train": history * (1 - held), "validation": history * held, "test": 1 - history}
+    need = max(int(np.ceil(parameters.minimum.get(part, 0) / shares_of_parts[part])) for part in _PARTS)
     if len(times) < max(need, 1):
         raise UserError(
             f"interactions: {len(times)} events with a class to predict, at least {max(need, 1)} are needed to split "
-            "by time. Give a longer log, or lower 'minimum' of the split parameters."
+            "by time. Give a longer log, or lower 'split.minimum' (train, validation, test) in the parameters."
         )
     last = parameters.folds - 1
     shares = [parameters.history_share - (last - fold) * parameters.fold_step for fold in range(parameters.folds)]
@@ -90,8 +92,9 @@ def time_split(
             minimum = max(parameters.minimum.get(part, 0), 1)
             if count < minimum:
                 raise UserError(
-                    f"split: the {part} part of fold {fold_.fold} holds {count} events, {minimum} are needed. "
-                    "Many events may share one time; give a longer log, use fewer 'folds', or lower 'minimum'."
+                    f"split: the {part} part of fold {fold_.fold} holds {count} events, {minimum} are needed. Many "
+                    f"events may share one time; give a longer log, use fewer 'split.folds', or lower "
+                    f"'split.minimum.{part}'."
                 )
     return folds
 

@@ -1,7 +1,9 @@
 """Attributes of customers and items: from a file of their own, or gathered from the log."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import ibis
 import ibis.expr.types as ir
@@ -12,6 +14,18 @@ from crm_pipelines.errors import UserError
 from crm_pipelines.sources import cells
 from crm_pipelines.sources.canonical import CanonicalTables, Log, merge_notes
 from crm_pipelines.sources.raw import RawFolder, RawTable
+
+logger = logging.getLogger(__name__)
+
+CHANGING: Final = 0.05
+"""Share of entities within which an attribute gathered from the log may change: slips of the log, such as an item
+with two categories."""
+
+SLIPS: Final = 5
+"""As many changing entities are let pass in any log."""
+
+UNMATCHED: Final = 0.5
+"""Share of the log's ids that an attribute file may lack before a warning."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,14 @@ def from_file(raw: RawTable, id_column: str, side: Side, log: Log, spec: SourceS
     absent = in_log.anti_join(described, side.id)
     kept = raw.first(described.aggregate(n=described[side.id].nunique()))["n"]
     added = raw.first(absent.aggregate(n=absent.count()))["n"]
+    in_log_count = raw.first(in_log.aggregate(n=in_log.count()))["n"]
+    if side.spec.columns and added == in_log_count:
+        raise UserError(
+            f"{raw.file}: none of the {in_log_count} ids of {side.name} in the log occurs in its column '{id_column}'; "
+            f"write them alike in both files, or remove '{side.name}' from the source block"
+        )
+    if added > UNMATCHED * in_log_count:
+        logger.warning("%s: %d of the log's %d %s are not in it", raw.file, added, in_log_count, side.name)
     nulls = {name: ibis.null(table.schema()[name]) for name in side.spec.columns}
     table = table.union(absent.mutate(**nulls).select(*table.columns)).order_by(side.id)
     counts = {
@@ -111,8 +133,11 @@ def from_file(raw: RawTable, id_column: str, side: Side, log: Log, spec: SourceS
 def from_log(side: Side, log: Log) -> ir.Table:
     """Attributes gathered from the log: the mean of numbers, the most frequent text (the smallest of equals).
 
+    Only what stays the same for an entity is an attribute. A column that changes from event to event, such as an
+    amount or an outcome, would carry what happens later, and the event's own row, into every prediction.
+
     Raises:
-        UserError: a declared attribute is no column of the log.
+        UserError: a declared attribute is no column of the log, or it changes within too many entities.
     """
     _check_names(side)
     for name in side.spec.columns:
@@ -122,6 +147,8 @@ def from_log(side: Side, log: Log) -> ir.Table:
                 f"(it has: {', '.join(log.attributes) or 'none'}); name a file under '{side.name}.file' or remove it"
             )
     known = log.table.filter(log.table[side.id].notnull())
+    for name in side.spec.columns:
+        _check_static(known, side, name, log)
     means = {name: known[log.attributes[name]].mean() for name in side.spec.numeric}
     table = known.group_by(side.id).aggregate(**means) if means else known.select(side.id).distinct()
     for name in side.spec.columns:
@@ -129,6 +156,22 @@ def from_log(side: Side, log: Log) -> ir.Table:
             table = table.left_join(_most_frequent(known, side.id, log.attributes[name], name), side.id)
             table = table.drop(f"{side.id}_right")
     return table.select(side.id, *side.spec.columns).order_by(side.id)
+
+
+def _check_static(known: ir.Table, side: Side, name: str, log: Log) -> None:
+    """Refuse a column that is no attribute of the entity but of the event."""
+    column = log.attributes[name]
+    told = known.filter(known[column].notnull()).group_by(side.id)
+    several = told.aggregate(events=lambda t: t.count(), values=lambda t: t[column].nunique())
+    several = several.filter(several["events"] > 1)
+    counted = several.aggregate(entities=several.count(), changing=(several["values"] > 1).cast("int64").sum())
+    entities, changing = (counted.to_pyarrow()[key][0].as_py() or 0 for key in ("entities", "changing"))
+    if changing > max(SLIPS, CHANGING * entities):
+        raise UserError(
+            f"{log.file}: column '{name}' changes within {changing} of {entities} {side.name} with several events, so "
+            f"it describes events, not {side.name}, and would give away later ones; remove it from '{side.name}' in "
+            f"the source block, or name a table of attributes under '{side.name}.file'"
+        )
 
 
 def _most_frequent(known: ir.Table, id_column: str, column: str, name: str) -> ir.Table:

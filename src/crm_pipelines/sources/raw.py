@@ -73,7 +73,7 @@ class RawTable:
             if column not in self.columns:
                 close = difflib.get_close_matches(column.lower(), [c.lower() for c in self.columns], n=1, cutoff=0.5)
                 near = next((c for c in self.columns if close and c.lower() == close[0]), None)
-                hint = f"; did you mean '{near}'?" if near else ""
+                hint = f"; did you mean '{near}'?" if near else "."
                 raise UserError(
                     f"{self.file} has no column '{column}', which {where} needs{hint} "
                     f"Columns found: {', '.join(self.columns) or 'none'}. Correct the file's header or the parameter."

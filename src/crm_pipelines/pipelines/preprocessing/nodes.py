@@ -1,5 +1,6 @@
 """Thin nodes of ``preprocessing``; the work is done in ``cleaning``, ``events``, ``encoding`` and ``preparation``."""
 
+import logging
 from typing import Any
 
 import ibis
@@ -8,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from crm_pipelines.cleaning import clean_interactions
+from crm_pipelines.cleaning import clean_interactions, summarise_cleaning
 from crm_pipelines.columns import PROTOCOL
 from crm_pipelines.config import EncodingParameters, SourceSpec, SplitParameters
 from crm_pipelines.events.features import CHUNK, FeatureBuilder
@@ -18,13 +19,17 @@ from crm_pipelines.preparation.assembly import FEATURE_NAMES, sample_cold_start
 from crm_pipelines.preparation.fitting import fit_views
 from crm_pipelines.preparation.views import build_store, build_views, fold_of, overview, view_key
 
+logger = logging.getLogger(__name__)
+
 Splits = list[dict[str, Any]]
 Arrays = dict[str, NDArray[Any]]
 
 
 def clean(interactions: ibis.Table, source_spec: SourceSpec) -> tuple[ibis.Table, pd.DataFrame]:
     """Clean interactions and the report in which rows in = rows dropped + rows out."""
-    return clean_interactions(interactions, source_spec.interactions)
+    table, report = clean_interactions(interactions, source_spec.interactions)
+    logger.info("%s", summarise_cleaning(report))
+    return table, report
 
 
 def index_events(
