@@ -152,7 +152,7 @@ MISTAKES = {
     "ids of two kinds": Mistake((LOG, "column 'Client'", "mixes", "ids: text"), {LOG: swapped("c7,p5", "17,p5")}),
     "milliseconds for seconds": Mistake((LOG, "column 'When'", "milliseconds"), {LOG: MILLISECONDS.encode()}),
     "too few events to split": Mistake(
-        ("120 events with a class", "260 are needed", "Give a longer log"),
+        ("120 events with a class", "375 are needed", "Give a longer log"),
         {LOG: good_log(120).encode()},
         written=frozenset(TABLES | NOTES | CLEAN),
     ),
