@@ -143,3 +143,22 @@ def test_rules_survive_json_and_refuse_other_classes(make_predictions) -> None:
         with_decisions(make_predictions(classes=("a", "b")), rules)
     with pytest.raises(ValueError, match="lack the keys majority"):
         ValidationRules.from_dict({key: value for key, value in rules.to_dict().items() if key != "majority"})
+
+
+def test_a_slice_of_one_class_has_no_macro_f1(make_predictions, run) -> None:
+    predictions = make_predictions()
+    only = predictions[predictions["slice"] == "all"].copy()
+    only = only[only["y_true"] == only["y_true"].iloc[0]].assign(slice="warm")
+    rows = evaluate_run(pd.concat([predictions, only], ignore_index=True), run)
+    values = rows[rows["slice"] == "warm"].set_index("metric")["value"]
+    assert values[["macro_f1", "macro_f1_argmax", "balanced_accuracy"]].isna().all()
+    assert values["accuracy"] == values["accuracy"]
+
+
+def test_the_majority_is_that_of_training_where_it_is_known(make_predictions, run) -> None:
+    predictions = make_predictions(prior=(0.8, 0.15, 0.05))
+    rare = fit_rules(predictions).classes[-1]
+    rows = evaluate_run(predictions, run, majority=rare)
+    found = rows[(rows["slice"] == "all") & (rows["metric"] == "majority_accuracy")]["value"].item()
+    truth = predictions.loc[predictions["slice"] == "all", "y_true"]
+    assert found == pytest.approx((truth == rare).mean())
