@@ -10,33 +10,15 @@ disturbs the second less.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import numpy as np
+from prepared import load
 
-from crm_pipelines.config import InteractionsSpec, SourceSpec
-from crm_pipelines.datasets import ArraysDataset, EventStoresDataset, ParquetTable
-from crm_pipelines.events.inputs import EventInputs
 from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
-from crm_pipelines.preparation.assembly import assemble
 from crm_pipelines.training.parameters import TrainingParameters
 from crm_pipelines.training.seeds import seed_everything
-
-
-def load(data_root: Path, source: str) -> EventInputs:
-    """Prepared inputs of the protocol `time`, last fold."""
-    splits = json.loads((data_root / "08_reporting" / source / "preprocessing" / "splits.json").read_text())
-    split = [row for row in splits if row["protocol"] == "time"][-1]
-    stores = EventStoresDataset(filepath=str(data_root / "03_primary" / source / "event_stores")).load()
-    features = ArraysDataset(filepath=str(data_root / "04_feature" / source / "event_features")).load()
-    fitted = ArraysDataset(filepath=str(data_root / "04_feature" / source / "fitted_inputs")).load()
-    cold = ParquetTable(filepath=str(data_root / "03_primary" / source / "cold_start_sets.parquet")).load()
-    classes = {name: name for name in stores["time"].classes}
-    unused = InteractionsSpec(file="unused.csv", behaviours=classes)
-    spec = SourceSpec(title=source, reader="tables", interactions=unused)
-    return assemble(split, stores, features, fitted, cold, spec)
 
 
 def main() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-# Before anything imports them: no telemetry, no window system.
+# Before anything imports them: no telemetry, no window system, one thread (two are far slower on a busy machine).
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 PROJECT = Path(__file__).parents[1]
 

@@ -42,7 +42,7 @@ TAOBAO: dict[str, Any] = {
 
 TABLES = {f"02_intermediate/{name}" for name in ("interactions", "customers", "items")}
 CLEAN = {"03_primary/clean_interactions", "08_reporting/cleaning_report"}
-NOTES = {"02_intermediate/ingestion_notes"}
+NOTES = {"08_reporting/ingestion_notes"}
 
 
 def good_log(n: int = 400) -> str:
@@ -199,6 +199,10 @@ MISTAKES = {
         ("'coldstart.lightgbm.config.leaves'", "greater than or equal to 2 (given: 1)"),
         arguments=("--params=coldstart.lightgbm.config.leaves=1",),
     ),
+    "a network without hidden layers": Mistake(
+        ("'coldstart.gnn.config.hidden'", "at least 1 item"),
+        configuration={"test/parameters/coldstart.yml": "coldstart: {gnn: {config: {hidden: []}}}"},
+    ),
     "the name of a model": Mistake(
         ("'coldstart.tpfnet' is not known", "did you mean 'tfpnet'?"),
         configuration={"test/parameters/coldstart.yml": "coldstart: {tpfnet: {config: {width: 8}}}"},
@@ -210,6 +214,13 @@ MISTAKES = {
     "a challenger instead of a list": Mistake(
         ("coldstart.challengers", "must be a list, such as [tfpnet]"),
         arguments=("--params=coldstart.challengers=tfpnet",),
+    ),
+    "the name of a model to run": Mistake(
+        ("coldstart.runs.models", "no model 'lightgmb'", "did you mean 'lightgbm'?"),
+        arguments=("--params=coldstart.runs.models=tfpnet lightgmb",),
+    ),
+    "the name of a study": Mistake(
+        ("'coldstart.runs.studies.0'", "ablation"), arguments=("--params=coldstart.runs.studies=ablations",)
     ),
     "the name of a block": Mistake(
         ("'spilt' is not known", "did you mean 'split'?"),

@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+from functools import partial
 from pathlib import Path
 
 import ibis
@@ -268,8 +269,36 @@ def test_a_run_is_executed_once_and_again_only_when_its_fingerprint_changes(runs
         assert bench.executed == list(KEYS)
         runs.save(bench.runs(version="2"))
     assert bench.executed == [*KEYS, *KEYS]
-    assert "run 2 of 2, about 10 s left" in caplog.text
+    assert "done, 1 of 2, about 10 s left" in caplog.text
     assert "seed=42: kept (same data, parameters and code)" in caplog.text
+
+
+def _run(version: int) -> Run:
+    if version == 3:
+        raise UserError("no such thing")
+    predictions = pd.DataFrame({"event_id": [version], "p_buy": np.random.default_rng(version).random(1)})
+    return Run(predictions, {"process": os.getpid()}, [], {"model": "tfpnet"})
+
+
+def test_runs_side_by_side_are_those_of_one_after_the_other(tmp_path):
+    pending = {f"main/seed={n}": PendingRun(str(n), partial(_run, n)) for n in range(3)}
+    alone, beside = (RunsDataset(filepath=str(tmp_path / str(n)), processes=n) for n in (1, 2))
+    for dataset in (alone, beside):
+        dataset.save(pending)
+    for one, other in zip(alone.load(), beside.load(), strict=True):
+        assert one.key == other.key
+        pd.testing.assert_frame_equal(one.predictions(), other.predictions())
+    if (os.cpu_count() or 1) > 1:
+        assert os.getpid() not in {run.efficiency()["process"] for run in beside.load()}
+
+
+def test_a_mistake_in_a_run_beside_others_is_told_as_ever_and_the_others_are_kept(tmp_path):
+    dataset = RunsDataset(filepath=str(tmp_path / "tfpnet"), processes=2)
+    with pytest.raises(DatasetError) as error:
+        dataset.save({f"main/seed={n}": PendingRun(str(n), partial(_run, n)) for n in (1, 2, 3)})
+    assert explain(error.value) == "no such thing"
+    assert not dataset.exists()
+    assert (tmp_path / "tfpnet" / "main/seed=1" / "run.json").is_file()
 
 
 def test_a_stopped_benchmark_is_not_complete_and_goes_on_where_it_was(runs):

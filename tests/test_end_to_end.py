@@ -1,5 +1,6 @@
 """From raw files to the report with one command; again, elsewhere, and in parts."""
 
+import html
 import os
 import re
 import shutil
@@ -134,8 +135,9 @@ class TestResults:
 
     def test_differences_are_inside_their_intervals(self, finished):
         rows = finished.table("comparisons").dropna(subset=["difference"])
-        assert set(rows["model"]) == {"tfpnet"}
-        assert set(rows["peer"]) == {*BEHAVIOUR_MODELS} - {"tfpnet"}
+        assert set(rows["model"]) == {"tfpnet", "tfpnet_plus"}
+        for model, peers in rows.groupby("model")["peer"]:
+            assert set(peers) == {*BEHAVIOUR_MODELS} - {model}
         assert (rows["low"] <= rows["high"]).all()
         assert rows["difference"].between(-1, 1).all()
 
@@ -144,7 +146,7 @@ class TestResults:
 
         page = (finished.data_root / "08_reporting/index.html").read_text(encoding="utf-8")
         for model in BEHAVIOUR_MODELS:
-            assert model_label(model) in page
+            assert html.escape(model_label(model), quote=False) in page.replace("&#39;", "'")
         loads = re.findall(r"""(?:src|href|action)\s*=\s*["']?([^"'\s>]+)|url\(["']?([^)"']+)|@import\s+(\S+)""", page)
         targets = [target for match in loads for target in match if target]
         assert [target for target in targets if not target.startswith(("#", "data:"))] == []
@@ -186,6 +188,20 @@ class TestParts:
         assert done.exit_code == 0
         written = {path.name for path in tmp_path.rglob("*") if path.is_file()}
         assert written == {"interactions.parquet", "customers.parquet", "items.parquet", "ingestion_notes.json"}
+
+    def test_some_models_alone_give_the_same_figures_and_a_report_without_the_others(self, finished, copied, kedro_run):
+        paths = roots(copied.raw_root, copied.data_root)
+        done = kedro_run(*WHOLE, f"{paths},coldstart.runs.models=majority logistic_regression")
+        assert done.exit_code == 0, done.stderr
+        rows, all_rows = (results.table("metrics") for results in (copied, finished))
+        assert set(rows["model"]) == {"majority", "logistic_regression"}
+        expected = all_rows[all_rows["model"].isin(set(rows["model"]))].reset_index(drop=True)
+        key = ["model", "protocol", "slice", "metric"]
+        pd.testing.assert_frame_equal(
+            rows.sort_values(key, ignore_index=True), expected.sort_values(key, ignore_index=True)
+        )
+        assert copied.table("explanations").empty
+        assert "GACE" not in (copied.data_root / "08_reporting/demo/coldstart/paper_a_table_2.csv").read_text()
 
     def test_one_model_runs_from_stored_inputs(self, kedro_run, copied):
         models = copied.data_root / "07_model_output/demo/coldstart"

@@ -1,6 +1,10 @@
 """Runs of behaviour models: which there are, what each predicts, and what becomes of them when one is stopped."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -56,9 +60,11 @@ def plan(name: str = "last_behaviour", config: CountsConfig = CONFIG, data: str 
 
 
 class TestPlan:
-    def test_there_is_one_run_for_every_protocol_fold_and_seed(self):
+    def test_there_is_one_run_for_every_fold_and_seed_and_one_with_held_out_entities(self):
         assert set(plan()) == {
-            f"main/{view}/seed={seed}" for view in ("time/fold=0", "held_out/fold=0") for seed in (1, 2)
+            "main/time/fold=0/seed=1",
+            "main/time/fold=0/seed=2",
+            "main/held_out/fold=0/seed=1",
         }
 
     def test_nothing_is_loaded_or_trained_by_planning(self):
@@ -70,7 +76,7 @@ class TestPlan:
 
     def test_every_run_has_a_fingerprint_of_its_own_and_the_same_each_time(self):
         marks = [run.fingerprint for run in plan().values()]
-        assert len(set(marks)) == 4
+        assert len(set(marks)) == 3
         assert [run.fingerprint for run in plan().values()] == marks
 
     @pytest.mark.parametrize(
@@ -196,7 +202,7 @@ class TestPredictions:
 
 def test_a_run_says_what_it_was_and_what_it_cost(tmp_path):
     identity = dict(zip(RUN_COLUMNS, ("A", "coldstart", "small", "majority", "main", "time", 0, 7), strict=True))
-    run = execute(identity, CONFIG, inputs(), threads=1, utc_offset_hours=0.0)
+    run = execute(identity, CONFIG, inputs(), threads=1, utc_offset_hours=0.0, timed_calls=1)
     assert run.manifest.pop("majority") in CLASSES
     assert run.manifest == {**identity, "config": {"smoothing": 1.0}, "threads": 1, "classes": list(CLASSES)}
     assert run.efficiency["events"] == len(inputs().train)
@@ -273,6 +279,41 @@ class TestStopping:
         for table in ("metrics", "comparisons", "fairness", "reliability"):
             assert getattr(one, table).to_csv() == getattr(other, table).to_csv()
 
+    def test_a_killed_benchmark_ends_with_the_same_tables(self, tmp_path):
+        """Another process is killed, not stopped, at some moment; nothing it half did may count."""
+        script = (
+            "import sys; from test_runs_behaviour import RunsDataset, plan;"
+            "[RunsDataset(filepath=f'{sys.argv[1]}/{m}').save(plan(m)) for m in ('majority', 'last_behaviour')]"
+        )
+        folder = tmp_path / "killed"
+        tests = Path(__file__).parent
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *sys.path])}
+        process = subprocess.Popen([sys.executable, "-c", script, str(folder)], env=environment)
+        moment = np.random.default_rng().integers(1, 4)  # runs that are stored when the blow falls
+        deadline = time.monotonic() + 120
+
+        def finished() -> int:
+            places = os.walk(folder)  # unlike a glob it goes on where a folder vanishes under its hands
+            return sum("run.json" in names for place, _, names in places if ".partial" not in place)
+
+        while finished() < moment and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(np.random.default_rng().uniform(0, 0.5))
+        process.kill()
+        process.wait()
+        assert finished() >= moment
+        tables = []
+        for place in (folder, tmp_path / "undisturbed"):
+            runs: list[StoredRun] = []
+            for model in ("majority", "last_behaviour"):
+                dataset = RunsDataset(filepath=str(place / model))
+                dataset.save(plan(model))
+                runs += dataset.load()
+            tables.append(tabulate(runs, ["last_behaviour"], 100))
+        assert not list(folder.rglob(".partial*"))
+        for name in ("metrics", "comparisons", "fairness", "reliability"):
+            assert getattr(tables[0], name).to_csv() == getattr(tables[1], name).to_csv()
+
 
 class TestTables:
     @pytest.fixture(scope="class")
@@ -296,7 +337,7 @@ class TestTables:
     def test_every_run_has_every_slice(self, runs, tables):
         assert tuple(tables.metrics.columns) == tuple(tables.efficiency.columns) == RESULT_COLUMNS
         per_run = tables.metrics.groupby(list(RUN_COLUMNS))["slice"].unique()
-        assert len(per_run) == len(runs) == 8
+        assert len(per_run) == len(runs) == 6
         assert all(set(names) == set(SLICES) for names in per_run)
         assert set(tables.efficiency["slice"]).isdisjoint({"validation"})
         assert tables.environment
@@ -314,14 +355,23 @@ class TestTables:
         }
         assert set(tables.comparisons["protocol"]) == {"time", "held_out"}
 
-    def test_ablations_have_metrics_but_no_comparisons(self, runs, tmp_path):
+    def test_variants_are_run_on_the_last_fold_in_time_and_compared_with_their_model(self, tmp_path):
         dataset = RunsDataset(filepath=str(tmp_path / "last_behaviour"))
-        loads = {"time/fold=0": inputs}
-        dataset.save(plan_runs("last_behaviour", {"no_smoothing": CONFIG}, "small", loads, "d", RUNS, 0.0))
-        only = tabulate(dataset.load(), ["last_behaviour"], 100)
-        assert set(only.metrics["variant"]) == {"no_smoothing"}
-        assert only.comparisons.empty
-        assert only.fairness.empty
+        loads = {key: (lambda view=view: view) for key, view in views().items()}
+        rough = {"main": CONFIG, "rough": CountsConfig(smoothing=500.0)}
+        planned = plan_runs("last_behaviour", rough, "small", loads, "d", RUNS, 0.0)
+        assert [key for key in planned if key.startswith("rough/")] == [f"rough/time/fold=0/seed={s}" for s in (1, 2)]
+        dataset.save(planned)
+        tables = tabulate(dataset.load(), [], 100)
+        assert set(tables.metrics["variant"]) == {"main", "rough"}
+        assert set(tables.fairness["model"]) == {"last_behaviour"}
+        rows = tables.comparisons.query("metric == 'accuracy' and slice == 'all'")
+        assert rows[["protocol", "model", "peer"]].to_numpy().tolist() == [
+            ["time", "last_behaviour", "last_behaviour:rough"]
+        ]
+        of_variant = tables.metrics.query("metric == 'accuracy' and slice == 'all' and protocol == 'time'")
+        means = of_variant.groupby("variant")["value"].mean()
+        assert rows["difference"].item() == pytest.approx(means["main"] - means["rough"])
 
     def test_no_runs_give_empty_tables(self):
         empty = tabulate([], ["last_behaviour"], 100)

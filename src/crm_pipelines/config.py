@@ -153,6 +153,8 @@ class SourceSpec(Parameters):
         extra_files: further files of a published format, by role (``reviews``, ``metadata``).
         time_unit: seconds in the source's natural unit of time (the tau of the TFP-Net decay).
         horizon_days: how far ahead "soon" reaches for this source.
+        training_events: most events a network sees in training, all passes together, where that is to be quick.
+        most_seeds: most seeds run, where that is to be quick.
     """
 
     title: str
@@ -163,6 +165,8 @@ class SourceSpec(Parameters):
     extra_files: dict[str, RelativePath] = {}
     time_unit: float = Field(default=86_400.0, gt=0)
     horizon_days: float = Field(default=30.0, gt=0)
+    training_events: int | None = Field(default=None, ge=1)
+    most_seeds: int | None = Field(default=None, ge=1)
 
     @field_validator("extra_files")
     @classmethod
@@ -216,15 +220,29 @@ class EncodingParameters(Parameters):
     seed: int = 42
 
 
+def _words(value: object) -> object:
+    """``a b`` stands for a list, since commas end a parameter on the command line."""
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
 class RunParameters(Parameters):
     """Which runs a benchmark consists of: every model x protocol x fold x seed.
 
     Attributes:
         seeds: one run each.
+        processes: runs scored side by side.
         threads: CPU threads used for training; 1 for reproducible sums across machines with other core counts.
         resamples: bootstrap resamples of customers.
+        timed_calls: calls by which each latency is measured.
+        models: the models to run, a list or names with spaces between them; all where empty.
+        studies: series of variants to run beside the main one, for models that have them, on the last fold in time;
+            a list or names with spaces between them.
     """
 
     seeds: tuple[int, ...] = (42,)
-    threads: int = Field(default=2, ge=1)
+    processes: int = Field(default=1, ge=1)
+    threads: int = Field(default=1, ge=1)
     resamples: int = Field(default=1000, ge=100)
+    timed_calls: int = Field(default=20, ge=1)
+    models: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    studies: Annotated[tuple[Literal["ablation", "sensitivity"], ...], BeforeValidator(_words)] = ()

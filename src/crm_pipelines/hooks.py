@@ -13,10 +13,11 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from crm_pipelines.config import parse
+from crm_pipelines.config import RunParameters, parse
 from crm_pipelines.errors import UserError
 from crm_pipelines.failures import did_you_mean
 from crm_pipelines.runtime_parameters import (
+    KEDRO_ENVIRONMENT,
     SOURCE,
     SOURCES,
     check_parameters_are_read,
@@ -30,14 +31,15 @@ logger = logging.getLogger(__name__)
 PARAMETER = "params:"
 _MODEL_CONFIG = re.compile(r"params:(coldstart\.(\w+)\.config)")
 _CHALLENGERS = "params:coldstart.challengers"
+_RUNS = "params:coldstart.runs"
 
 
 class PrepareParameters:
-    """Stops a run that asks for something unknown, and looks up the block of its source."""
+    """Stops a run that asks for something unknown, and looks up the block of its source and the environment's name."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check ``--params`` and add ``source_spec`` to the parameters.
+        """Check ``--params`` and add ``source_spec`` and ``kedro_environment`` to the parameters.
 
         Raises:
             UserError: at an unknown key or source.
@@ -69,15 +71,24 @@ class CheckParameters:
 
                 parse(behaviour_model(found[2]).Config, catalog.load(name), found[1])
             elif name == _CHALLENGERS:
-                from crm_pipelines.models.registry import BEHAVIOUR_MODELS
+                _check_models("coldstart.challengers", catalog.load(name))
+            elif name == _RUNS:
+                runs = catalog.load(name)
+                if isinstance(runs, dict):
+                    runs = parse(RunParameters, runs, "coldstart.runs")
+                _check_models("coldstart.runs.models", runs.models)
 
-                challengers = catalog.load(name)
-                if not isinstance(challengers, list):
-                    raise UserError(f"parameter 'coldstart.challengers' must be a list, such as [{challengers}]")
-                for model in challengers:
-                    if model not in BEHAVIOUR_MODELS:
-                        hint = did_you_mean(str(model), BEHAVIOUR_MODELS)
-                        raise UserError(f"parameter 'coldstart.challengers': there is no model '{model}'{hint}")
+
+def _check_models(parameter: str, models: object) -> None:
+    """Stop at what is no list of known models."""
+    from crm_pipelines.models.registry import BEHAVIOUR_MODELS
+
+    if not isinstance(models, list | tuple):
+        raise UserError(f"parameter '{parameter}' must be a list, such as [{models}]")
+    for model in models:
+        if model not in BEHAVIOUR_MODELS:
+            hint = did_you_mean(str(model), BEHAVIOUR_MODELS)
+            raise UserError(f"parameter '{parameter}': there is no model '{model}'{hint}")
 
 
 class ReportProgress:
@@ -129,7 +140,7 @@ class StartSpark:
 
 
 def prepare_parameters(loader: Any) -> None:
-    """Check the run-time parameters of a configuration loader and give it parameters with ``source_spec``.
+    """Check a configuration loader's run-time parameters; add ``source_spec`` and ``kedro_environment`` to its others.
 
     Args:
         loader: Kedro's ``OmegaConfigLoader``.
@@ -145,6 +156,7 @@ def prepare_parameters(loader: Any) -> None:
         if isinstance(parameters.get(SOURCES), dict):
             parameters[SOURCES] = {**own_sources(conf, loader.default_run_env), **parameters[SOURCES]}
     filed_under = given.get(SOURCE, loader["globals"].get(SOURCE, ""))
+    parameters[KEDRO_ENVIRONMENT] = loader.env or loader.default_run_env
     loader["parameters"] = with_source_spec(parameters, str(filed_under))
 
 

@@ -16,6 +16,8 @@ from crm_pipelines.failures import did_you_mean
 SOURCE = "source"
 SOURCES = "sources"
 SOURCE_SPEC = "source_spec"
+KEDRO_ENVIRONMENT = "kedro_environment"
+"""Parameter that names the configuration environment of a run; results carry it, so that the report can say so."""
 
 _RESOLVED = re.compile(r"\$\{\s*runtime_params:\s*(\w+)")
 

@@ -158,7 +158,7 @@ def test_a_slice_of_one_class_has_no_macro_f1(make_predictions, run) -> None:
 def test_the_majority_is_that_of_training_where_it_is_known(make_predictions, run) -> None:
     predictions = make_predictions(prior=(0.8, 0.15, 0.05))
     rare = fit_rules(predictions).classes[-1]
-    rows = evaluate_run(predictions, run, majority=rare)
+    rows = evaluate_run(predictions, run, rules=fit_rules(predictions, rare))
     found = rows[(rows["slice"] == "all") & (rows["metric"] == "majority_accuracy")]["value"].item()
     truth = predictions.loc[predictions["slice"] == "all", "y_true"]
     assert found == pytest.approx((truth == rare).mean())

@@ -133,9 +133,9 @@ def test_folds_are_averaged_alike_whatever_the_number_of_seeds() -> None:
 
 
 def test_too_few_events_or_customers_are_not_compared() -> None:
-    true = np.zeros(40, dtype=int)
-    wrong = true + 1
-    frames = {"m": [labelled(true, true, true)], "p": [labelled(true, wrong, true)]}
+    true = np.arange(40) % 2
+    one = np.zeros(40, dtype=int)
+    frames = {"m": [labelled(true, true, one)], "p": [labelled(true, 1 - true, one)]}
     row = compare(frames, ["m"], ["all"], 50).iloc[0]
     assert row["difference"] == 1.0
     assert np.isnan(row["low"])
@@ -143,6 +143,14 @@ def test_too_few_events_or_customers_are_not_compared() -> None:
     small = compare({m: [f[0].head(29)] for m, f in frames.items()}, ["m"], ["all", "absent"], 50)
     assert small["difference"].isna().all()
     assert small["n"].tolist() == [29, 29, 0, 0]
+
+
+def test_a_slice_of_one_class_has_no_mean_over_classes() -> None:
+    true, customer = np.zeros(40, dtype=int), np.arange(40)
+    frames = {"m": [labelled(true, true, customer)], "p": [labelled(true, true + 1, customer)]}
+    table = compare(frames, ["m"], ["all"], 50).set_index("metric")
+    assert table.loc["macro_f1", ["difference", "low", "high"]].isna().all()
+    assert table.loc["accuracy", "difference"] == 1.0
 
 
 def test_mistakes_are_named() -> None:

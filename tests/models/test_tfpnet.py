@@ -1,10 +1,13 @@
 """TFP-Net: its parts do what the paper says, and each can be switched off."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 from shops import prepare, shop_columns
 
+from crm_pipelines.benchmark.behaviour import variants_of
 from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
 from crm_pipelines.models.layers.deepfm import DeepFM
 from crm_pipelines.models.layers.event_log import EventLog
@@ -29,6 +32,33 @@ def test_every_part_can_be_switched_off(part, inputs):
     both = [model.predict_proba(inputs, inputs.test) for model in (whole, without)]
     assert np.isfinite(both[1]).all()
     assert not np.allclose(*both, atol=1e-6)
+
+
+def test_the_studies_are_variants_that_can_be_built_and_differ_from_the_main_one():
+    main = TFPNetConfig(training=TrainingParameters(epochs=3, learning_rate=5e-4))
+    ablation = variants_of(TFPNet, main, ["ablation"])
+    assert len(ablation) == 11
+    assert ablation.pop("main") is main
+    assert all(config != main for config in ablation.values())
+    sensitivity = variants_of(TFPNet, main, ["sensitivity"])
+    by_parameter = Counter(name.split("=")[0] for name in sensitivity if name != "main")
+    assert by_parameter == {"decay_base": 5, "factors": 5, "learning_rate": 5}
+    assert sensitivity["learning_rate=0.01"].training == TrainingParameters(epochs=3, learning_rate=0.01)
+    assert variants_of(TFPNet, main, []) == {"main": main}
+
+
+def test_a_given_mixture_is_not_chosen(inputs):
+    model = TFPNet(TFPNetConfig(**QUICK, mixture=1.0), 1)
+    model.fit(inputs)
+    assert model.mixture == 1.0
+
+
+def test_timing_steps_leaves_the_predictions_as_they_are(inputs):
+    model = TFPNet(TFPNetConfig(**QUICK), 1)
+    model.fit(inputs)
+    before = model.predict_proba(inputs, inputs.test)
+    assert model.time_steps(inputs, 32, 4) > 0
+    np.testing.assert_array_equal(model.predict_proba(inputs, inputs.test), before)
 
 
 def test_attention_weights_are_kept_per_event_and_side(inputs):

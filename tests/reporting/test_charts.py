@@ -1,10 +1,13 @@
 """Positions of the drawings."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_pipelines.reporting.charts import (
+    MAJOR_GAP,
     MOST_TICKS,
     class_bars,
     interval_plot,
@@ -34,6 +37,16 @@ def test_intervals_lie_inside_the_drawing_with_zero_on_it(low: float, width: flo
     assert row.point is not None
     assert 0 <= row.low <= row.point <= row.high <= 100
     assert 0 < plot.zero < 100
+
+
+@settings(max_examples=25, deadline=None)
+@given(low=st.floats(-0.5, 0.5), width=st.floats(0.001, 0.4))
+def test_labels_shown_on_a_narrow_screen_keep_apart_and_zero_is_one_of_them(low: float, width: float) -> None:
+    (verdict,) = headlines(comparison_rows("demo", "tfpnet", {"gru": (low, low + width)}))
+    plot = interval_plot(verdict)
+    shown = [tick for tick in plot.ticks if not tick.minor]
+    assert "0" in {tick.text for tick in shown}
+    assert all(after.at - before.at >= MAJOR_GAP for before, after in pairwise(shown))
 
 
 def test_better_is_drawn_right_of_zero() -> None:

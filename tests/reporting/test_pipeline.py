@@ -7,7 +7,8 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
 
-from crm_pipelines.pipelines.reporting import create_pipeline
+from crm_pipelines.errors import UserError
+from crm_pipelines.pipelines.reporting import create_pipeline, nodes
 from crm_pipelines.pipelines.reporting.pipeline import WRITTEN_BEFORE
 from crm_pipelines.reporting.results import Results
 
@@ -31,7 +32,17 @@ def test_it_writes_the_page_tables_and_figures_and_prints_the_comparison(
     with caplog.at_level(logging.INFO, logger="crm_pipelines"):
         outputs = SequentialRunner().run(create_pipeline(), catalog)
     written = {name: dataset.load() for name, dataset in outputs.items()}
-    assert set(written) == {"performance_table", "cold_start_table", "performance_figure", "calibration_figure"}
-    assert len(written["performance_table"]) == 3
+    papers = {f"paper_a_table_{number}" for number in range(1, 6)}
+    assert set(written) >= {*papers, "performance_figure", "calibration_figure", "attention_figure", "embedding_figure"}
+    assert all(len(written[name]) for name in papers)
+    assert {"published", "mean", "peer", "difference", "low", "high"} <= set(written["paper_a_table_1"])
     assert len(written["calibration_figure"].data)
     assert "TFP-Net beats Majority class" in caplog.text
+
+
+def test_the_page_is_built_before_a_run_stops_at_its_own_sources_unreadable_files(results: Results) -> None:
+    (results.root / "taobao" / "coldstart" / "fairness.csv").write_text("axis\nactivity\n")
+    broken = Results.read(results.root)
+    assert "is left out" in nodes.build_report(broken)
+    with pytest.raises(UserError, match=r"fairness\.csv"):
+        nodes.report_summary(broken, "taobao", "")

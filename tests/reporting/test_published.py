@@ -4,10 +4,13 @@ import pytest
 
 from crm_pipelines.columns import METRIC, MODEL
 from crm_pipelines.reporting.names import MODELS
-from crm_pipelines.reporting.published import BEHIND, compare_published, data_set_of, published_figures
-from crm_pipelines.reporting.results import empty_table
-
-from .conftest import metric_rows
+from crm_pipelines.reporting.published import (
+    BEHIND,
+    PUBLISHED_COLUMNS,
+    data_set_of,
+    published_figures,
+    published_values,
+)
 
 
 def test_each_figure_is_transcribed_once_and_of_a_known_model() -> None:
@@ -15,7 +18,7 @@ def test_each_figure_is_transcribed_once_and_of_a_known_model() -> None:
     assert not table.duplicated(["table", "source", "model", "variant", "slice", "metric"]).any()
     assert set(table["source"]) == {"taobao", "amazon", ""}
     assert set(table[MODEL]) <= set(MODELS)
-    assert set(table["table"]) == {1, 2, 3, 5}
+    assert set(table["table"]) == {1, 2, 3, 4, 5}
 
 
 @pytest.mark.parametrize(
@@ -42,19 +45,36 @@ def test_stated_leads_agree_with_stated_accuracies(source: str) -> None:
     assert rows[peer, "accuracy" + BEHIND] == pytest.approx(rows["tfpnet", "accuracy"] - rows[peer, "accuracy"])
 
 
-def test_ours_stands_beside_theirs_where_it_was_run() -> None:
-    table = compare_published(published_figures(), metric_rows("taobao", ("tfpnet",)), "taobao")
-    row = table[(table[MODEL] == "tfpnet") & (table[METRIC] == "accuracy") & (table["slice"] == "all")].iloc[0]
-    assert (row["published"], row["ours"]) == pytest.approx((0.878, 0.805))
-    assert table.loc[table[MODEL] == "frangos", "ours"].isna().all()
-    cold = table.loc[table["table"] == 3, "slice"]
-    assert sorted(cold) == ["cold_customer@1", "cold_item@1"]
+def test_a_stated_lead_becomes_a_value_where_the_leaders_own_is_stated() -> None:
+    values = published_values(1, "taobao").set_index([MODEL, METRIC])
+    assert values.loc[("dgn_jbp", "f1"), "published"] == pytest.approx(0.862 - 0.014)
+    assert values.loc[("dgn_jbp", "accuracy"), "published"] == 0.865
+    ablation = published_values(5, "amazon").set_index(["variant", METRIC])
+    assert ablation.loc[("no_tgat", "accuracy"), "published"] == pytest.approx(0.881 - 0.029)
 
 
-def test_nothing_run_leaves_their_figures_alone() -> None:
-    table = compare_published(published_figures(), empty_table("metrics"), "amazon")
-    assert len(table)
-    assert table["ours"].isna().all()
+def test_no_value_is_made_up_from_a_lead_without_a_data_set_or_without_a_leader() -> None:
+    recall = published_values(5, "taobao").query("metric == 'recall'")
+    assert recall["published"].isna().all()
+    assert sorted(recall["published_behind"]) == [0.016, 0.035]
+    shots = published_values(3, "taobao").query("slice == 'cold_item@10'")
+    assert shots["published"].isna().all()
+    assert shots["published_behind"].tolist() == [0.045]
+
+
+def test_accuracies_on_new_entities_stand_on_both_sides_for_the_paper_names_none() -> None:
+    own = published_values(3, "amazon").query("model == 'tfpnet'")
+    assert dict(zip(own["slice"], own["published"], strict=True)) == {"cold_customer@1": 0.631, "cold_item@1": 0.631}
+
+
+@pytest.mark.parametrize("table", [1, 2, 3, 4, 5])
+def test_every_table_of_each_data_set_has_something_and_other_data_have_nothing(table: int) -> None:
+    for data_set in ("taobao", "amazon"):
+        values = published_values(table, data_set)
+        assert values[["published", "published_behind"]].notna().any(axis=1).all()
+        assert not values.duplicated(["model", "variant", "slice", "metric"]).any()
+    assert list(published_values(table, None).columns) == list(PUBLISHED_COLUMNS)
+    assert published_values(table, None).empty
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crm_pipelines.reporting import tables
 from crm_pipelines.reporting.results import empty_table
 
-from .conftest import comparison_rows, efficiency_rows, fairness_rows, metric_rows
+from .conftest import comparison_rows, efficiency_rows, fairness_rows, metric_rows, variant_comparisons
 
 MODELS = ("lightgbm", "tfpnet", "majority")
 
@@ -50,13 +50,18 @@ def test_a_side_without_any_new_entity_is_left_out() -> None:
     assert set(tables.cold_start_table(rows)["side"]) == {"item"}
 
 
-def test_variants_stand_beside_the_main_model_and_not_in_the_performance_table() -> None:
+def test_variants_are_not_in_the_performance_table() -> None:
     main = metric_rows("demo", ("tfpnet",), seeds=(42,))
-    without = main.assign(variant="no_tgat", value=main["value"] - 0.02)
-    rows = pd.concat([main, without], ignore_index=True)
-    assert len(tables.performance_table(rows)) == 1
-    variants = tables.variant_table(rows).set_index("variant")["macro_f1_change"]
-    assert variants.to_dict() == pytest.approx({"main": 0.0, "no_tgat": -0.02})
+    rows = pd.concat([main, main.assign(variant="no_tgat", value=main["value"] - 0.02)], ignore_index=True)
+    assert tables.performance_table(rows)["macro_f1"].tolist() == pytest.approx([0.6])
+
+
+def test_comparisons_with_variants_are_told_from_those_with_models() -> None:
+    stored = pd.concat([comparison_rows("demo", "tfpnet", {"gru": (0.01, 0.03)}), variant_comparisons("demo")])
+    assert set(tables.paired_table(stored, "tfpnet")["peer"]) == {"gru"}
+    variants = tables.variant_differences(stored, "tfpnet").set_index("variant")
+    assert variants.loc["no_tgat", ["difference", "low", "high"]].tolist() == pytest.approx([-0.03, -0.045, -0.015])
+    assert tables.variant_differences(stored, "tfp").empty
 
 
 def test_fairness_counts_only_groups_that_are_large_enough() -> None:
@@ -93,7 +98,6 @@ def test_nothing_in_nothing_out() -> None:
     metrics = empty_table("metrics")
     assert tables.performance_table(metrics).empty
     assert tables.cold_start_table(metrics).empty
-    assert tables.variant_table(metrics).empty
     assert tables.class_auc_table(metrics).empty
     assert tables.efficiency_table(empty_table("efficiency")).empty
     assert tables.fairness_table(empty_table("fairness"), "time").empty

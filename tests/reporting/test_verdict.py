@@ -1,5 +1,6 @@
 """The verdict follows from the intervals alone."""
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from crm_pipelines.reporting.results import empty_table
 from crm_pipelines.reporting.verdict import headlines, outcome
 
-from .conftest import comparison_rows
+from .conftest import comparison_rows, variant_comparisons
 
 NAN = float("nan")
 
@@ -64,3 +65,17 @@ def test_both_forms_of_the_model_get_their_own_verdict() -> None:
         "TFP-Net is beaten by TFP-Net+ in macro-F1.",
         "TFP-Net+ beats GRU and TFP-Net in macro-F1.",
     ]
+
+
+@pytest.mark.parametrize(("customers", "small"), [(29, True), (49, True), (50, False), (800, False)])
+def test_a_verdict_on_few_customers_says_so(customers: int, small: bool) -> None:
+    rows = comparison_rows("demo", "tfpnet", {"gru": (0.01, 0.05)}).assign(customers=customers)
+    (verdict,) = headlines(rows)
+    assert verdict.sentence.startswith("TFP-Net beats GRU in macro-F1.")
+    assert (f"The sample is small, {customers} customers" in verdict.sentence) == small
+
+
+def test_variants_are_no_peers_of_the_verdict() -> None:
+    rows = pd.concat([comparison_rows("demo", "tfpnet", {"gru": (0.01, 0.05)}), variant_comparisons("demo")])
+    (verdict,) = headlines(rows)
+    assert verdict.sentence == "TFP-Net beats GRU in macro-F1."

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from crm_pipelines.errors import UserError
 from crm_pipelines.training.parameters import TrainingParameters
-from crm_pipelines.training.trainer import Batches, train
+from crm_pipelines.training.trainer import Batches, time_steps, train
 
 EVENTS = np.arange(256)
 
@@ -143,6 +143,31 @@ def test_batches_hold_every_event_once_but_for_a_single_last_one(n, size, shuffl
     if not shuffled:
         assert events == list(range(n))
     assert all(len(batch) == size for batch in found[:-1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(3, 16), st.booleans())
+def test_batches_of_groups_are_of_one_group_and_of_about_equal_size(groups, size, shuffled):
+    group = np.array(groups, dtype=np.int64)
+    batches = Batches(np.arange(len(group)), size, 1 if shuffled else None, group)
+    found = [batch.tolist() for batch in batches]
+    assert len(found) == len(batches)
+    assert all(len(set(group[batch].tolist())) == 1 for batch in found)
+    alone = sum((group == value).sum() == 1 for value in np.unique(group)) if shuffled else 0
+    events = [event for batch in found for event in batch]
+    assert len(set(events)) == len(events) == len(group) - alone
+    for value in np.unique(group):
+        sizes = [len(batch) for batch in found if group[batch[0]] == value]
+        assert not sizes or (max(sizes) <= size and max(sizes) - min(sizes) <= 1)
+
+
+def test_timing_steps_trains_on():
+    """It moves the weights, which the caller restores, and says how long a step of that size takes."""
+    classifier = Classifier()
+    before = classifier.weights()
+    seconds = time_steps(classifier.network, classifier.loss, EVENTS, 16, 5, parameters())
+    assert 0 < seconds < 5
+    assert classifier.weights() != before
 
 
 def test_each_epoch_is_shuffled_anew():

@@ -1,7 +1,6 @@
 """Runs of behaviour models (paper A): models x protocols x folds x seeds."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,12 @@ from crm_pipelines.columns import (
     EVENT_ID,
     FOLD,
     GROUP_PREFIX,
+    MAIN_VARIANT,
     MODEL,
     PAPER,
     PIPELINE,
     PROTOCOL,
+    PROTOCOL_TIME,
     SEED,
     SLICE,
     SLICE_ALL,
@@ -31,16 +32,38 @@ from crm_pipelines.evaluation.efficiency import INFERENCE_BATCH, environment, la
 from crm_pipelines.events.features import FeatureBuilder
 from crm_pipelines.events.inputs import EventInputs
 from crm_pipelines.models.behaviour.base import BehaviourModel
-from crm_pipelines.models.registry import behaviour_model
+from crm_pipelines.models.registry import behaviour_model, code_of
 from crm_pipelines.runs import PendingRun, Run, code_version, fingerprint
 from crm_pipelines.training.seeds import seed_everything
-
-logger = logging.getLogger(__name__)
 
 PAPER_A = "A"
 COLDSTART = "coldstart"
 
-_CODE = ("models", "training", "events", "encoding", "text", "preparation", "benchmark")
+_CODE = ("events", "encoding", "text", "preparation", "benchmark/behaviour.py")
+PAPER_BATCH = 32
+"""Training batch at which the paper measures efficiency (Table 2)."""
+TIMED_STEPS = 40
+"""Training steps timed at that batch."""
+
+
+def variants_of(model: type[BehaviourModel], main: Parameters, studies: Iterable[str]) -> dict[str, Parameters]:
+    """The main variant, and those of each study that the model has: name -> hyper-parameters."""
+    variants = {MAIN_VARIANT: main}
+    for study in studies:
+        for name, changes in getattr(model, "studies", {}).get(study, {}).items():
+            values = main.model_dump()
+            for key, value in changes.items():
+                values[key] = {**values[key], **value} if isinstance(value, Mapping) else value
+            variants[name] = type(main).model_validate(values)
+    return variants
+
+
+def within_budget(config: Parameters, most_events: int | None) -> Parameters:
+    """Hyper-parameters with which a network sees ``most_events`` in training at most; the same without a limit."""
+    training = getattr(config, "training", None)
+    if training is None or most_events is None or training.most_events <= most_events:
+        return config
+    return config.model_copy(update={"training": training.model_copy(update={"most_events": most_events})})
 
 
 def plan_runs(
@@ -54,6 +77,10 @@ def plan_runs(
 ) -> dict[str, PendingRun]:
     """Every run of one model that the parameters ask for, to be executed only if it is not stored yet.
 
+    The main variant runs on every view, with held-out entities for the first seed; the others, which belong to
+    studies, on the last fold in time. Latency and what else costs extra time to measure is measured there too, for
+    the first seed.
+
     Args:
         name: the model.
         variants: name of a variant (``main``, or an ablation) -> its hyper-parameters.
@@ -64,10 +91,14 @@ def plan_runs(
         utc_offset_hours: for the features whose latency is measured.
     """
     pending = {}
+    code = code_version(*_CODE, *code_of(name))
+    last = [view for view in views if view.startswith(f"{PROTOCOL_TIME}/")][-1:]
     for variant, config in variants.items():
         for view, load in views.items():
+            if variant != MAIN_VARIANT and view not in last:
+                continue
             protocol, fold = view.split("/fold=")
-            for seed in parameters.seeds:
+            for seed in parameters.seeds if protocol == PROTOCOL_TIME else parameters.seeds[:1]:
                 run = {
                     PAPER: PAPER_A,
                     PIPELINE: COLDSTART,
@@ -78,27 +109,43 @@ def plan_runs(
                     FOLD: int(fold),
                     SEED: seed,
                 }
+                timed = parameters.timed_calls if view in last and seed == parameters.seeds[0] else 0
                 mark = fingerprint(
                     {
                         "run": run,
                         "config": config.model_dump(mode="json"),
                         "threads": parameters.threads,
+                        "timed": timed,
                         "data": data_fingerprint,
-                        "code": code_version(*_CODE),
+                        "code": code,
                     }
                 )
                 key = f"{variant}/{view}/seed={seed}"
-                pending[key] = PendingRun(mark, _execution(run, config, load, parameters.threads, utc_offset_hours))
+                pending[key] = PendingRun(
+                    mark, _execution(run, config, load, parameters.threads, utc_offset_hours, timed)
+                )
     return pending
 
 
 def _execution(
-    run: dict[str, Any], config: Parameters, load: Callable[[], EventInputs], threads: int, utc_offset_hours: float
+    run: dict[str, Any],
+    config: Parameters,
+    load: Callable[[], EventInputs],
+    threads: int,
+    utc_offset_hours: float,
+    timed_calls: int,
 ) -> Callable[[], Run]:
-    return lambda: execute(run, config, load(), threads, utc_offset_hours)
+    return lambda: execute(run, config, load(), threads, utc_offset_hours, timed_calls)
 
 
-def execute(run: dict[str, Any], config: Parameters, inputs: EventInputs, threads: int, utc_offset_hours: float) -> Run:
+def execute(
+    run: dict[str, Any],
+    config: Parameters,
+    inputs: EventInputs,
+    threads: int,
+    utc_offset_hours: float,
+    timed_calls: int,
+) -> Run:
     """Fit, predict and measure one run.
 
     Args:
@@ -107,21 +154,27 @@ def execute(run: dict[str, Any], config: Parameters, inputs: EventInputs, thread
         inputs: prepared inputs of the run's protocol and fold.
         threads: CPU threads.
         utc_offset_hours: of the source.
+        timed_calls: calls by which latency is measured; 0 leaves out all that costs extra time to measure.
     """
     seed_everything(run[SEED], threads)
     model = behaviour_model(run[MODEL])(config, run[SEED])
     with measure() as cost:
         history = model.fit(inputs)
     predictions = predict(model, inputs)
-    facts = cost.training_facts(len(history) if history and "seconds" in history[0] else 1, len(inputs.train))
-    if history and "seconds" in history[0]:  # networks: training steps alone, without validation
-        per_epoch = float(np.median([row["seconds"] for row in history]))
-        facts["seconds_per_epoch"] = per_epoch
-        facts["training_events_per_second"] = len(inputs.train) / per_epoch
+    facts = cost.training_facts(1, len(inputs.train)) | _training_speed(history, len(inputs.train))
     facts["parameters"] = float(model.n_parameters)
-    facts |= _latencies(model, inputs, utc_offset_hours)
-    facts |= _flops(model, inputs)
-    efficiency: dict[str, Any] = {"values": facts, "events": len(inputs.train), "environment": environment()}
+    uncounted: tuple[str, ...] = ()
+    if timed_calls:
+        facts |= _latencies(model, inputs, utc_offset_hours, timed_calls)
+        flops, uncounted = _flops(model, inputs)
+        facts |= flops
+        facts |= _paper_batch(model, inputs)  # last, since it trains on
+    efficiency: dict[str, Any] = {
+        "values": facts,
+        "events": len(inputs.train),
+        "environment": environment(),
+        "uncounted_operations": list(uncounted),
+    }
     frequencies = np.bincount(inputs.labels[inputs.train], minlength=len(inputs.classes))
     majority = inputs.classes[int(frequencies.argmax())]
     manifest = {
@@ -132,6 +185,20 @@ def execute(run: dict[str, Any], config: Parameters, inputs: EventInputs, thread
         "classes": list(inputs.classes),
     }
     return Run(predictions, efficiency, history, manifest, model.save)
+
+
+def _training_speed(history: list[dict[str, float]], events: int) -> dict[str, float]:
+    """Epochs, and seconds of one without validation, of networks; members of an ensemble take turns."""
+    rows = pd.DataFrame(history)
+    if "seconds" not in rows:
+        return {}
+    member = rows["member"] if "member" in rows else pd.Series(0, index=rows.index)
+    per_epoch = float(rows["seconds"].groupby(member).median().sum())
+    return {
+        "epochs": float(len(rows) / member.nunique()),
+        "seconds_per_epoch": per_epoch,
+        "training_events_per_second": events / per_epoch,
+    }
 
 
 def slices_of_test(inputs: EventInputs) -> dict[str, np.ndarray]:
@@ -170,7 +237,7 @@ def predict(model: BehaviourModel, inputs: EventInputs) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _latencies(model: BehaviourModel, inputs: EventInputs, utc_offset_hours: float) -> dict[str, float]:
+def _latencies(model: BehaviourModel, inputs: EventInputs, utc_offset_hours: float, calls: int) -> dict[str, float]:
     """Inference latency of one batch: computing its features, the model on them, and both."""
     batch = inputs.test[:INFERENCE_BATCH]
     builder = FeatureBuilder(inputs.store, utc_offset_hours, inputs.time_unit)
@@ -185,16 +252,24 @@ def _latencies(model: BehaviourModel, inputs: EventInputs, utc_offset_hours: flo
         features()
         return forward()
 
-    return latencies({"features": features, "forward": forward, "end_to_end": end_to_end}, len(batch), repeats=10)
+    return latencies({"features": features, "forward": forward, "end_to_end": end_to_end}, len(batch), repeats=calls)
 
 
-def _flops(model: BehaviourModel, inputs: EventInputs) -> dict[str, float]:
-    """Floating-point operations per event where torch can count them."""
-    if getattr(model, "network", None) is None:
+def _paper_batch(model: BehaviourModel, inputs: EventInputs) -> dict[str, float]:
+    """Training speed at the paper's batch size, from a few steps on a copy; nothing for models without steps."""
+    time_steps = getattr(model, "time_steps", None)
+    if time_steps is None:
         return {}
+    rate = PAPER_BATCH / time_steps(inputs, PAPER_BATCH, TIMED_STEPS)
+    return {"training_events_per_second_batch_32": rate, "seconds_per_epoch_batch_32": len(inputs.train) / rate}
+
+
+def _flops(model: BehaviourModel, inputs: EventInputs) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Floating-point operations per event where torch can count them, and the operations it does not count."""
+    if getattr(model, "network", None) is None:
+        return {}, ()
     from crm_pipelines.evaluation.flops import count_flops
 
     batch = inputs.test[:INFERENCE_BATCH]
     flops, uncounted = count_flops(lambda: model.predict_proba(inputs, batch))
-    logger.debug("operations not counted: %s", ", ".join(uncounted))
-    return {"flops_per_event": flops / len(batch)}
+    return {"flops_per_event": flops / len(batch)}, uncounted

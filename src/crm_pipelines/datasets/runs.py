@@ -2,9 +2,11 @@
 
 import json
 import logging
+import os
 import re
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,6 @@ from crm_pipelines.runs import (
     MODEL_FOLDER,
     PREDICTIONS_FILE,
     PendingRun,
-    Run,
     StoredRun,
 )
 
@@ -35,19 +36,21 @@ _KEY = re.compile(r"[\w=@+-][\w=@+.-]*(/[\w=@+-][\w=@+.-]*)*")
 class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
     """A folder of runs by key (``main/time/fold=0/seed=42``).
 
-    Saving executes the pending runs one after another and stores each before the next begins, so stopping in
-    between loses one run at most. Runs whose fingerprint is already stored are kept. Runs no longer asked for
-    stay on disk but are not loaded.
+    Saving executes the pending runs and stores each as soon as it is done, so stopping in between loses only those
+    under way. Runs whose fingerprint is already stored are kept. Runs no longer asked for stay on disk but are not
+    loaded. With several processes runs are executed side by side; each is the same as alone.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(self, *, filepath: str, processes: int = 1, metadata: dict[str, Any] | None = None) -> None:
         """Point at a folder.
 
         Args:
             filepath: the folder; its name is the model's, used in messages.
+            processes: runs executed side by side, at least 1.
             metadata: ignored here, read by Kedro-Viz.
         """
         self.path = Path(filepath)
+        self.processes = processes
         self.metadata = metadata
 
     def save(self, data: Mapping[str, PendingRun]) -> None:
@@ -66,14 +69,26 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
                 logger.info("%s %s: kept (same data, parameters and code)", self.path.name, key)
         if due:
             (self.path / INDEX_FILE).unlink(missing_ok=True)
-        seconds = 0.0
-        for done, key in enumerate(due):
-            left = f", about {_about(seconds / done * (len(due) - done))} left" if done else ""
-            logger.info("%s %s: run %d of %d%s", self.path.name, key, done + 1, len(due), left)
-            started = time.monotonic()
-            self._store(key, data[key].fingerprint, data[key].execute())
-            seconds += time.monotonic() - started
+        started = time.monotonic()
+        for done, key in enumerate(self._executed({key: data[key] for key in due}), start=1):
+            left = (time.monotonic() - started) / done * (len(due) - done)
+            about = f", about {_about(left)} left" if done < len(due) else ""
+            logger.info("%s %s: done, %d of %d%s", self.path.name, key, done, len(due), about)
         write_json({"runs": list(data)}, self.path / INDEX_FILE)
+
+    def _executed(self, due: Mapping[str, PendingRun]) -> Iterator[str]:
+        """Execute and store runs; yields the key of each that is done."""
+        processes = min(int(self.processes), len(due), os.cpu_count() or 1)
+        if processes <= 1:
+            for key, run in due.items():
+                logger.info("%s %s ...", self.path.name, key)
+                yield _execute_and_store(self.path, key, run)
+            return
+        from joblib import Parallel, delayed  # fresh processes, large arrays shared as memory maps
+
+        logger.info("%s: %d runs, %d at a time ...", self.path.name, len(due), processes)
+        side_by_side = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
+        yield from side_by_side(delayed(_in_worker)(self.path, key, run) for key, run in due.items())
 
     def load(self) -> list[StoredRun]:
         """The runs last asked for, in that order; predictions are not read yet.
@@ -89,18 +104,6 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
         keys = _read(self.path / INDEX_FILE)["runs"]
         return [StoredRun(key, self.path / key, _read(self.path / key / MANIFEST_FILE)) for key in keys]
 
-    def _store(self, key: str, fingerprint: str, run: Run) -> None:
-        """Write a run's folder; its manifest makes it count, and all of it appears at once."""
-        with replacing(self.path / key) as partial:
-            partial.mkdir()
-            run.predictions.to_parquet(partial / PREDICTIONS_FILE, index=False)
-            write_json(run.efficiency, partial / EFFICIENCY_FILE)
-            write_json(run.history, partial / HISTORY_FILE)
-            if run.save_model is not None:
-                (partial / MODEL_FOLDER).mkdir()
-                run.save_model(partial / MODEL_FOLDER)
-            write_json({**run.manifest, _FINGERPRINT: fingerprint}, partial / MANIFEST_FILE)
-
     def _stored(self, key: str) -> str | None:
         """Fingerprint of a stored run; None if there is none that can be read."""
         try:
@@ -114,6 +117,34 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
 
     def _exists(self) -> bool:
         return (self.path / INDEX_FILE).is_file()
+
+
+def _execute_and_store(folder: Path, key: str, pending: PendingRun) -> str:
+    """Write a run's folder; its manifest makes it count, and all of it appears at once. Returns the key."""
+    run = pending.execute()
+    with replacing(folder / key) as partial:
+        partial.mkdir()
+        run.predictions.to_parquet(partial / PREDICTIONS_FILE, index=False)
+        write_json(run.efficiency, partial / EFFICIENCY_FILE)
+        write_json(run.history, partial / HISTORY_FILE)
+        if run.save_model is not None:
+            (partial / MODEL_FOLDER).mkdir()
+            run.save_model(partial / MODEL_FOLDER)
+        write_json({**run.manifest, _FINGERPRINT: pending.fingerprint}, partial / MANIFEST_FILE)
+    return key
+
+
+def _in_worker(folder: Path, key: str, pending: PendingRun) -> str:
+    """The same in a process of its own, whose messages name the run they belong to."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {folder.name} {key}: %(message)s", "%H:%M:%S"))
+    package = logging.getLogger("crm_pipelines")
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)
+    try:
+        return _execute_and_store(folder, key, pending)
+    finally:
+        package.removeHandler(handler)
 
 
 def _about(seconds: float) -> str:

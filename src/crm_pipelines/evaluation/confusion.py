@@ -102,3 +102,6 @@ CONFUSION_METRICS: Final[Mapping[str, Callable[[Floats], Floats]]] = {
     "balanced_accuracy": balanced_accuracy,
 }
 """The metrics that can be resampled from counts, by the name they have in results."""
+
+OVER_CLASSES: Final = ("macro_f1", "balanced_accuracy")
+"""Means over classes: undefined where every true example is of one class, since there is nothing to average."""

@@ -118,11 +118,11 @@ def measure() -> Iterator[Measurement]:
         result.peak_gpu_mb = cuda.max_memory_allocated() / MEGABYTE if cuda is not None else 0.0
 
 
-def latency(call: Callable[[], object], repeats: int = 20, warm_up: int = 3) -> dict[str, float]:
-    """``p50_ms`` and ``p95_ms`` of ``call`` over ``repeats`` timed calls, after ``warm_up`` untimed ones."""
+def latency(call: Callable[[], object], repeats: int = 20) -> dict[str, float]:
+    """``p50_ms`` and ``p95_ms`` of ``call`` over ``repeats`` timed calls, after three untimed ones, or as many."""
     if repeats < 1:
         raise ValueError("'repeats' must be at least 1")
-    for _ in range(warm_up):
+    for _ in range(min(3, repeats)):
         call()
     synchronise()
     times = np.empty(repeats)

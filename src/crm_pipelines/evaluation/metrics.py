@@ -18,7 +18,7 @@ from crm_pipelines.evaluation.calibration import (
     expected_calibration_error,
     log_loss,
 )
-from crm_pipelines.evaluation.confusion import CONFUSION_METRICS, confusion_counts, macro_f1
+from crm_pipelines.evaluation.confusion import CONFUSION_METRICS, OVER_CLASSES, confusion_counts, macro_f1
 from crm_pipelines.evaluation.decision import plain_rule
 from crm_pipelines.evaluation.fairness import fairness_rows
 from crm_pipelines.evaluation.predictions import (
@@ -109,13 +109,16 @@ def slice_metrics(probabilities: Floats, true: Codes, rules: ValidationRules) ->
         "ece_uncalibrated": expected_calibration_error(probabilities, true),
     }
     if len(np.unique(true)) < 2:  # every answer of one class is right or wrong as a whole: nothing to average
-        values |= dict.fromkeys(("macro_f1", "macro_f1_argmax", "balanced_accuracy"), float("nan"))
+        values |= dict.fromkeys((*OVER_CLASSES, "macro_f1_argmax"), float("nan"))
     values |= {f"roc_auc[{label}]": float(auc[code]) for code, label in enumerate(rules.classes)}
     return {name: values[name] for name in metric_names(rules.classes)}
 
 
 def evaluate_run(
-    predictions: pd.DataFrame, run: Mapping[str, Any], slices: Sequence[str] = (), majority: str | None = None
+    predictions: pd.DataFrame,
+    run: Mapping[str, Any],
+    slices: Sequence[str] = (),
+    rules: ValidationRules | None = None,
 ) -> pd.DataFrame:
     """All result rows of one run, group fairness included.
 
@@ -123,7 +126,7 @@ def evaluate_run(
         predictions: the run's predictions, with rows of slice ``validation``.
         run: a value for each of ``RUN_COLUMNS``.
         slices: slices expected; those without rows are reported with n = 0.
-        majority: most frequent class of the training part; that of the validation rows where not given.
+        rules: what was chosen on validation, from ``fit_rules``; chosen here where not given.
 
     Returns:
         ``RESULT_COLUMNS``, one row per (slice, metric); values are NaN in slices with fewer than ``MIN_N`` rows.
@@ -135,7 +138,7 @@ def evaluate_run(
     if missing:
         raise ValueError(f"'run' lacks {', '.join(missing)}")
     classes = validate_predictions(predictions)
-    rules = fit_rules(predictions, majority)
+    rules = fit_rules(predictions) if rules is None else rules
     identity = {column: run[column] for column in RUN_COLUMNS}
     p, true = probability_matrix(predictions), true_codes(predictions)
     tables = []

@@ -16,7 +16,7 @@ import pandas as pd
 
 from crm_pipelines.columns import CUSTOMER, EVENT_ID, METRIC, MODEL, SLICE, Y_TRUE, N
 from crm_pipelines.evaluation.bootstrap import customer_counts, interval, resample_metrics, total_counts
-from crm_pipelines.evaluation.confusion import accuracy, balanced_accuracy, macro_f1
+from crm_pipelines.evaluation.confusion import OVER_CLASSES, accuracy, balanced_accuracy, macro_f1
 from crm_pipelines.evaluation.predictions import DECIDED, MIN_N, Codes, Floats, class_codes
 
 COMPARISON_COLUMNS: Final = (SLICE, MODEL, "peer", METRIC, "difference", "low", "high", N, "customers")
@@ -124,7 +124,8 @@ def compare(
     Returns:
         The context, then ``COMPARISON_COLUMNS``. ``difference`` is model minus peer on the data as they are; positive
         means the model is better; an interval without 0 means the difference is more than chance. ``n`` counts
-        events. Below ``MIN_N`` events the numbers are NaN; with one customer there is no interval.
+        events. Below ``MIN_N`` events the numbers are NaN, as are means over classes where all events are of one class;
+        with one customer there is no interval.
 
     Raises:
         ValueError: a model or column is missing, a metric is unknown, or models were tested on different events.
@@ -142,9 +143,11 @@ def compare(
         resampled: dict[str, Floats] = {}
         if runs.n >= MIN_N:
             totals = np.stack([total_counts(table, runs.n_classes) for table in runs.counts])
-            points = {name: function(totals)[None, :] for name, function in functions.items()}
-            if runs.n_customers > 1:
-                resampled = resample_metrics(runs.counts, runs.n_classes, functions, resamples, seed)
+            one_class = (totals.sum(axis=(0, 2)) > 0).sum() < 2
+            defined = {name: f for name, f in functions.items() if not (one_class and name in OVER_CLASSES)}
+            points = {name: function(totals)[None, :] for name, function in defined.items()}
+            if runs.n_customers > 1 and defined:
+                resampled = resample_metrics(runs.counts, runs.n_classes, defined, resamples, seed)
         for model in models:
             for peer in (other for other in predictions_by_model if other != model):
                 for name in metrics:

@@ -4,7 +4,7 @@ Horizontal positions are percentages of the drawing's width, so that a drawing f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, isnan, log10
 from typing import Any, Final
 
@@ -19,14 +19,16 @@ from crm_pipelines.reporting.view import Label, model_row_label
 CLASS_HUES: Final = (206, 24, 140, 318, 46, 258, 0, 176)
 CLASS_DASHES: Final = ("none", "7 3", "2 3", "9 3 2 3")
 MOST_TICKS: Final = 5
+MAJOR_GAP: Final = 40.0
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A mark on an axis, at a percentage of its length."""
+    """A mark on an axis, at a percentage of its length; the text of a ``minor`` one is left out where it is narrow."""
 
     at: float
     text: str
+    minor: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,18 @@ def interval_plot(headline: Headline) -> IntervalPlot:
         model_row_label(headline.model).text,
         metric_name(headline.metric).label,
         tuple(drawn),
-        tuple(Tick(at(tick), signed(tick, digits) if tick else "0") for tick in ticks),
+        _thinned([Tick(at(tick), signed(tick, digits) if tick else "0") for tick in ticks], at(0.0)),
         at(0.0),
     )
+
+
+def _thinned(ticks: Sequence[Tick], zero: float) -> tuple[Tick, ...]:
+    """Ticks of which zero and those farthest from it stay major, as long as they keep ``MAJOR_GAP`` percent apart."""
+    major: list[float] = []
+    for at in sorted((tick.at for tick in ticks), key=lambda at: (at != zero, -abs(at - zero))):
+        if all(abs(at - other) >= MAJOR_GAP for other in major):
+            major.append(at)
+    return tuple(replace(tick, minor=tick.at not in major) for tick in ticks)
 
 
 @dataclass(frozen=True)

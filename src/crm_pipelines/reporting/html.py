@@ -24,18 +24,14 @@ from crm_pipelines.reporting.charts import (
     reliability_charts,
     split_picture,
 )
-from crm_pipelines.reporting.formatting import count, counts, date, flat
+from crm_pipelines.reporting.explanations import ExplanationView, explanation_view
+from crm_pipelines.reporting.formatting import count, counts, date
 from crm_pipelines.reporting.names import METRICS, MODELS, PIPELINE_TITLES, model_rank, protocol_label
-from crm_pipelines.reporting.published import compare_published, data_set_of, published_figures
-from crm_pipelines.reporting.results import PipelineResults, Results, SourceResults
-from crm_pipelines.reporting.tables import (
-    calibration_table,
-    class_auc_table,
-    efficiency_table,
-    focus_models,
-    main_protocol,
-    performance_table,
-)
+from crm_pipelines.reporting.paper_sections import five_tables
+from crm_pipelines.reporting.paper_table import PaperTable
+from crm_pipelines.reporting.published import data_set_of
+from crm_pipelines.reporting.results import PipelineResults, Results, SourceResults, environment_mark
+from crm_pipelines.reporting.tables import calibration_table, focus_models, main_protocol
 from crm_pipelines.reporting.verdict import Headline, headlines
 from crm_pipelines.reporting.view import Table
 
@@ -48,18 +44,14 @@ class PipelineView:
     title: str
     runs: str
     headlines: tuple[tuple[Headline, IntervalPlot], ...]
-    performance: Table | None
-    class_auc: Table | None
-    cold_start: tuple[Table, ...]
-    paired: tuple[Table, ...]
+    run_with: str
+    tables: tuple[PaperTable, ...]
+    published: bool
     fairness: tuple[Table, ...]
-    variants: Table | None
     calibration: Table | None
     reliability: tuple[Reliability, ...]
     classes: tuple[tuple[str, int, str], ...]
-    efficiency: Table | None
-    environment: tuple[str, ...]
-    published: Table | None
+    explanations: ExplanationView | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +70,7 @@ class SourceView:
     split: SplitPicture | None
     cleaning: Table | None
     imputation: Table | None
+    notes: Table | None
     pipelines: tuple[PipelineView, ...]
 
 
@@ -104,7 +97,10 @@ def render_report(results: Results) -> str:
         (name.label, name.about) for metric, name in METRICS.items() if metric in measured and name.about
     ]
     return environment.get_template("report.html").render(
-        sources=sources, glossary_models=glossary_models, glossary_metrics=glossary_metrics
+        sources=sources,
+        left_out=results.left_out,
+        glossary_models=glossary_models,
+        glossary_metrics=glossary_metrics,
     )
 
 
@@ -134,6 +130,7 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
         split=split_picture(source.splits, start, end),
         cleaning=cleaning,
         imputation=imputation,
+        notes=sections.plain_table(ingestion_notes(source.notes), "What was counted while reading"),
         pipelines=tuple(
             pipeline_view(pipeline, source, f"{anchor}-{position}")
             for position, pipeline in enumerate(source.pipelines, start=1)
@@ -147,38 +144,34 @@ def pipeline_view(pipeline: PipelineResults, source: SourceResults, anchor: str)
     compared = focus_models(comparisons)
     focus = next(iter(compared), None)
     protocol = main_protocol(metrics)
-    performance, calibration = performance_table(metrics), calibration_table(metrics)
+    calibration = calibration_table(metrics)
     on_all = metrics[(metrics[SLICE] == SLICE_ALL) & (metrics[PROTOCOL] == protocol)]
     classes = tuple(dict.fromkeys([*(source.overview.get("class_counts") or {}), *pipeline.reliability["class"]]))
     classes = tuple(label for label in classes if label in set(pipeline.reliability["class"]))
     ece = dict(zip(calibration[MODEL], calibration["ece"], strict=True)) if "ece" in calibration else {}
     reliability = pipeline.reliability[pipeline.reliability[PROTOCOL] == main_protocol(pipeline.reliability)]
     order = sorted(dict.fromkeys(reliability[MODEL]), key=lambda model: (model != focus, model_rank(model)))
-    data_set = data_set_of(source.name)
-    published = None
-    if data_set is not None and pipeline.name == "coldstart":
-        published = sections.published_beside_ours(compare_published(published_figures(), metrics, data_set))
     caption = f"{protocol_label(protocol).capitalize()}, all test events"
     return PipelineView(
         anchor=anchor,
         title=PIPELINE_TITLES.get(pipeline.name, pipeline.name.replace("_", " ").capitalize()),
         runs=describe_runs(on_all),
         headlines=tuple((verdict, interval_plot(verdict)) for verdict in headlines(comparisons)),
-        performance=sections.metric_table(performance, caption, focus),
-        class_auc=sections.metric_table(class_auc_table(metrics), "ROC AUC of each class against the rest", focus, ""),
-        cold_start=sections.cold_start_tables(metrics, focus),
-        paired=tuple(table for model in compared for table in sections.paired_tables(comparisons, model)),
+        run_with=environment_mark(pipeline.environment),
+        tables=five_tables(pipeline, source.name, anchor),
+        published=data_set_of(source.name) is not None,
         fairness=sections.fairness_tables(pipeline.fairness, metrics, main_protocol(pipeline.fairness), focus),
-        variants=sections.variants(metrics),
         calibration=sections.metric_table(calibration, caption, focus, "Lower is better in every column."),
         reliability=reliability_charts(reliability, classes, order, ece, focus),
         classes=tuple((label, *class_style(index)) for index, label in enumerate(classes)),
-        efficiency=sections.metric_table(
-            efficiency_table(pipeline.efficiency), "Cost", focus, "Measured, so it differs from run to run."
-        ),
-        environment=tuple(flat(pipeline.environment)),
-        published=published,
+        explanations=explanation_view(pipeline),
     )
+
+
+def ingestion_notes(notes: Mapping[str, Any]) -> pd.DataFrame:
+    """What was counted or chosen while reading the files, as text: ``what, found``."""
+    shown = [count(value) if isinstance(value, int | float) else str(value) for value in notes.values()]
+    return pd.DataFrame({"what": [name.replace("_", " ") for name in notes], "found": shown})
 
 
 def describe_runs(rows: pd.DataFrame) -> str:

@@ -1,9 +1,10 @@
-"""The figures a paper prints, transcribed from its text, and ours beside them.
+"""The figures a paper prints, transcribed from its text.
 
 ``published/paper_a.csv`` holds every number the text of the TFP-Net paper (doi 10.1371/journal.pone.0345461) gives for
-its Tables 1, 2, 3 and 5; cells that stand only in the tables' images are absent. Units are ours (shares, not percent;
-group fairness 0-100). ``<metric>_behind_tfpnet`` is a difference the text states, some as "approximately" or "around".
-An empty ``source`` means that the text names no data set; ``cold@k`` that it names no side.
+its Tables 1 to 5; cells that stand only in the tables' images are absent. Units are ours (shares, not percent; group
+fairness 0-100). ``<metric>_behind_tfpnet`` is a difference the text states, some as "approximately" or "around". An
+empty ``source`` means that the text names no data set; ``cold@k`` that it names no side; a variant ``<parameter>=?``
+that the value of the parameter stands only in an image.
 """
 
 from importlib.resources import files
@@ -11,12 +12,14 @@ from typing import Final
 
 import pandas as pd
 
-from crm_pipelines.columns import MAIN_VARIANT, METRIC, MODEL, PROTOCOL, SLICE, SLICE_ALL, SOURCE, VARIANT
-from crm_pipelines.reporting.names import model_rank
-from crm_pipelines.reporting.tables import main_protocol, summarise
+from crm_pipelines.columns import MAIN_VARIANT, METRIC, MODEL, SIDES, SLICE, SOURCE, VARIANT
 
 BEHIND: Final = "_behind_tfpnet"
 DATA_SETS: Final = ("taobao", "amazon")
+PUBLISHED_COLUMNS: Final = (MODEL, VARIANT, SLICE, METRIC, "published", "published_std", "published_behind")
+
+_KEY: Final = [MODEL, VARIANT, SLICE, METRIC]
+_PAPERS_MODEL: Final = "tfpnet"
 
 
 def published_figures() -> pd.DataFrame:
@@ -32,37 +35,41 @@ def data_set_of(source: str) -> str | None:
     return next((name for name in DATA_SETS if source.split("_")[0] == name), None)
 
 
-def compare_published(published: pd.DataFrame, metrics: pd.DataFrame, data_set: str) -> pd.DataFrame:
-    """Published numbers of Tables 1 and 3 (values, no differences) and ours of the same name.
+def published_values(table: int, data_set: str | None) -> pd.DataFrame:
+    """What the paper gives for one of its tables and one data set.
+
+    A difference to TFP-Net stated for a named data set becomes a value where TFP-Net's own is stated too, in the same
+    table or in Table 1.
+
+    Args:
+        table: 1 to 5.
+        data_set: of ``DATA_SETS``; None for data the paper did not use, which gives no rows.
 
     Returns:
-        ``table, model, slice, metric, published, published_std, named`` (False where the text names no data set),
-        ``ours, ours_std, runs``; ours is missing where that was not run. A slice ``cold@k`` yields one row for
-        customers and one for items.
+        ``PUBLISHED_COLUMNS``, one row per model, variant, slice and metric: ``published`` is missing where only a
+        difference is stated, ``published_behind`` where only a value is. A slice ``cold@k`` yields a row per side.
     """
-    wanted = published[
-        published["table"].isin([1, 3])
-        & published[SOURCE].isin([data_set, ""])
-        & (published[VARIANT] == MAIN_VARIANT)
-        & ~published[METRIC].str.endswith(BEHIND)
-    ]
-    cold = wanted[SLICE].str.startswith("cold@")
+    if data_set is None:
+        return pd.DataFrame({c: pd.Series(dtype="str" if c in _KEY else "float64") for c in PUBLISHED_COLUMNS})
+    everything = published_figures()
+    usable = everything[everything[SOURCE].isin([data_set, ""])]
+    behind = usable[METRIC].str.endswith(BEHIND)
+    named = usable.assign(**{METRIC: usable[METRIC].str.removesuffix(BEHIND)})
+    here = named["table"] == table
+    values = named[here & ~behind].rename(columns={"mean": "published", "std": "published_std"})
+    stated = named[here & behind].rename(columns={"mean": "published_behind"})
+    stated["named"] = stated[SOURCE] != ""
+    joined = values[[*_KEY, "published", "published_std"]].merge(
+        stated[[*_KEY, "published_behind", "named"]], how="outer", on=_KEY, sort=False
+    )
+    whole = named[~behind & (named[MODEL] == _PAPERS_MODEL) & (named[VARIANT] == MAIN_VARIANT)]
+    whole = whole[whole["table"].isin([table, 1])].sort_values("table", ascending=False, kind="stable")
+    base = whole.drop_duplicates([SLICE, METRIC]).set_index([SLICE, METRIC])["mean"]
+    own = pd.Series(base.reindex(pd.MultiIndex.from_frame(joined[[SLICE, METRIC]])).to_numpy(), index=joined.index)
+    joined["published"] = joined["published"].fillna((own - joined["published_behind"]).where(joined["named"].eq(True)))
+    cold = joined[SLICE].str.startswith("cold@")
     by_side = [
-        wanted[cold].assign(**{SLICE: "cold_" + side + wanted.loc[cold, SLICE].str[4:]})
-        for side in ("customer", "item")
+        joined[cold].assign(**{SLICE: f"cold_{side}" + joined.loc[cold, SLICE].str.removeprefix("cold")})
+        for side in SIDES
     ]
-    wanted = pd.concat([wanted[~cold], *by_side], ignore_index=True).rename(
-        columns={"mean": "published", "std": "published_std"}
-    )
-    rows = metrics[(metrics[VARIANT] == MAIN_VARIANT) & (metrics[PROTOCOL] == main_protocol(metrics))]
-    ours = summarise(rows).rename(columns={"mean": "ours", "std": "ours_std"})
-    table = wanted.merge(
-        ours[[MODEL, SLICE, METRIC, "ours", "ours_std", "runs"]], how="left", on=[MODEL, SLICE, METRIC]
-    )
-    table["named"] = table[SOURCE] != ""
-    rank = table[MODEL].map(model_rank)
-    order = table.assign(_rank=rank, _all=table[SLICE] != SLICE_ALL).sort_values(
-        ["table", "_rank", "_all", METRIC, SLICE], kind="stable"
-    )
-    columns = ["table", MODEL, SLICE, METRIC, "published", "published_std", "named", "ours", "ours_std", "runs"]
-    return order[columns].reset_index(drop=True)
+    return pd.concat([joined[~cold], *by_side], ignore_index=True)[list(PUBLISHED_COLUMNS)]

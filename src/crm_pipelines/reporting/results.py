@@ -1,11 +1,12 @@
 """Reads the result files of every run below one folder.
 
-Layout: ``<root>/<source>/<pipeline>/{metrics,efficiency,comparisons,fairness,reliability}.csv`` and
-``environment.json``; ``<root>/<source>/preprocessing/{cleaning_report,imputation_report}.csv``, ``splits.json`` and
-``overview.json``. A file that is not there is a section the report leaves out.
+Layout: ``<root>/<source>/<pipeline>/<table>.csv`` for each of ``TABLE_COLUMNS`` and ``environment.json``;
+``<root>/<source>/preprocessing/{cleaning_report,imputation_report}.csv``, ``splits.json``,
+``overview.json`` and ``ingestion_notes.json``. A file that is not there is a section the report leaves out.
 """
 
 import json
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,25 +30,41 @@ from crm_pipelines.columns import (
 )
 from crm_pipelines.errors import UserError
 from crm_pipelines.reporting.names import source_rank
+from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
+
+logger = logging.getLogger(__name__)
 
 PREPROCESSING: Final = "preprocessing"
 REPORT_FILE: Final = "index.html"
 
 _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
+_PREFERENCE: Final = (N, "share", "weight", "same_age", "low", "high")
+_EXPLAINED: Final = ("event_id", "customer", "item", "y_true", "predicted", "probability")
 TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "metrics": RESULT_COLUMNS,
     "efficiency": RESULT_COLUMNS,
     "comparisons": (*_RUN, SLICE, MODEL, "peer", METRIC, "difference", "low", "high", N, "customers"),
     "fairness": (*_RUN, MODEL, "axis", "group", N, "macro_f1", "low", "high"),
     "reliability": (*_RUN, MODEL, "class", "bin", "confidence", "frequency", N),
+    "attention_by_day": ("side", "period", "day", "weekday", "behaviour", *_PREFERENCE),
+    "attention_by_feature": ("side", "feature", "level", *_PREFERENCE),
+    "embedding_map": ("x", "y", "kind", "behaviour", "segment", "customer", "cold", "own_x", "own_y"),
+    "explanations": (*_EXPLAINED, "rank", "side", "past_event", "past_item", "past_behaviour", "days_ago", "weight"),
 }
 """Columns of the result files of a pipeline."""
 
 CLEANING_COLUMNS: Final = ("step", "reason", "rows")
 
+UNCOUNTED_OPERATIONS: Final = "uncounted_operations"
+NOT_OF_THE_MACHINE: Final = (KEDRO_ENVIRONMENT, UNCOUNTED_OPERATIONS)
+"""Keys of ``environment.json`` that say something else than what was measured on."""
+USUAL_ENVIRONMENTS: Final = ("", "base", "local")
+TEST_ENVIRONMENT: Final = "test"
+
 _NUMBERS: Final = {
     FOLD, SEED, RESULT_VALUE, N, "difference", "low", "high", "customers", "macro_f1", "bin", "confidence",
-    "frequency", "accuracy",
+    "frequency", "accuracy", "share", "weight", "same_age", "x", "y", "own_x", "own_y", "probability", "rank",
+    "days_ago",
 }  # fmt: skip
 
 
@@ -76,6 +93,10 @@ class PipelineResults:
     comparisons: pd.DataFrame = field(default_factory=lambda: empty_table("comparisons"))
     fairness: pd.DataFrame = field(default_factory=lambda: empty_table("fairness"))
     reliability: pd.DataFrame = field(default_factory=lambda: empty_table("reliability"))
+    attention_by_day: pd.DataFrame = field(default_factory=lambda: empty_table("attention_by_day"))
+    attention_by_feature: pd.DataFrame = field(default_factory=lambda: empty_table("attention_by_feature"))
+    embedding_map: pd.DataFrame = field(default_factory=lambda: empty_table("embedding_map"))
+    explanations: pd.DataFrame = field(default_factory=lambda: empty_table("explanations"))
     environment: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -91,6 +112,7 @@ class SourceResults:
             ``test`` (events).
         cleaning: ``step``, ``reason``, ``rows``; None where absent.
         imputation: as written; None where absent.
+        notes: what was counted while reading the files, by name.
         pipelines: by name.
     """
 
@@ -99,6 +121,7 @@ class SourceResults:
     splits: Sequence[Mapping[str, Any]] = ()
     cleaning: pd.DataFrame | None = None
     imputation: pd.DataFrame | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
     pipelines: tuple[PipelineResults, ...] = ()
 
     @property
@@ -109,21 +132,46 @@ class SourceResults:
 
 @dataclass(frozen=True)
 class Results:
-    """Every source that has been run, in the order of the page."""
+    """Every source that has been run, in the order of the page.
+
+    Attributes:
+        root: the folder read.
+        sources: what was found.
+        left_out: (source, message) for each whose files cannot be read, such as those of an earlier version.
+    """
 
     root: Path
     sources: tuple[SourceResults, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def read(cls, root: Path) -> Self:
         """Collect what lies below ``root``; a folder that does not exist holds no results.
 
-        Raises:
-            UserError: at a file that cannot be read, lacks a column or holds text where a number belongs.
+        A source with a file that cannot be read, lacks a column or holds text where a number belongs is left out with
+        a warning: what one source left behind shall not hide the others.
         """
         folders = [folder for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
-        sources = [_read_source(folder) for folder in sorted(folders, key=lambda folder: source_rank(folder.name))]
-        return cls(root, tuple(source for source in sources if source is not None))
+        sources, left_out = [], []
+        for folder in sorted(folders, key=lambda folder: source_rank(folder.name)):
+            try:
+                source = _read_source(folder)
+            except UserError as error:
+                logger.warning("the report leaves out '%s': %s", folder.name, error)
+                left_out.append((folder.name, str(error)))
+            else:
+                sources += [] if source is None else [source]
+        return cls(root, tuple(sources), tuple(left_out))
+
+    def check(self, name: str) -> None:
+        """Stop where the results of one source, which were asked for, had to be left out.
+
+        Raises:
+            UserError: naming the file.
+        """
+        for source, message in self.left_out:
+            if source == name:
+                raise UserError(message)
 
     def source(self, name: str) -> SourceResults:
         """The results of one source; without any, an empty set of that name."""
@@ -145,6 +193,7 @@ def _read_source(folder: Path) -> SourceResults | None:
         splits=_split_list(below / "splits.json", splits),
         cleaning=_read_cleaning(below / "cleaning_report.csv"),
         imputation=read_table(imputation, ()) if imputation.is_file() else None,
+        notes=_mapping(below / "ingestion_notes.json"),
         pipelines=tuple(
             pipeline
             for child in sorted(folder.iterdir())
@@ -173,6 +222,16 @@ def _read_cleaning(path: Path) -> pd.DataFrame | None:
     table = read_table(path, {"rows"})
     _check_columns(table, CLEANING_COLUMNS, path)
     return table
+
+
+def environment_mark(environment: Mapping[str, Any]) -> str:
+    """A warning where runs were made with another Kedro environment than the usual one; empty where not."""
+    name = str(environment.get(KEDRO_ENVIRONMENT, ""))
+    if name in USUAL_ENVIRONMENTS:
+        return ""
+    if name == TEST_ENVIRONMENT:
+        return "Run with --env=test: models as small as they can be, for tests. These numbers mean nothing."
+    return f"Run with --env={name}: its settings differ from the usual ones."
 
 
 def read_table(path: Path, numbers: Collection[str]) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """Tables of the page: frames of ``tables`` turned into cells, with the best of each column marked."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from math import isnan
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import pandas as pd
 
@@ -24,35 +25,64 @@ from crm_pipelines.reporting.tables import (
     fairness_table,
     paired_table,
     sorted_models,
-    variant_table,
 )
-from crm_pipelines.reporting.verdict import with_outcome
+from crm_pipelines.reporting.verdict import outcome
 from crm_pipelines.reporting.view import Cell, Head, Label, Row, Table, Tone, model_row_label
 
 LOWER = {metric for metric, name in METRICS.items() if name.lower_is_better}
+NOTHING_PUBLISHED: Final[Mapping[tuple[str, str], str]] = MappingProxyType({})
+EMPTY: Final = Cell(MISSING, tone="muted")
+ONE_CLASS: Final = "one class only"
+"""Stands in place of a mean over classes on a slice whose events are all of one class."""
 TIES = "Bold is the best of its column; whether it can be told apart from the next is in the paired differences."
 
 
-def metric_table(frame: pd.DataFrame, caption: str, focus: str | None, note: str = TIES) -> Table | None:
-    """Models x metrics from a frame of ``tables.wide``; accuracy below the majority's is said so."""
-    metrics = [c for c in frame.columns if c not in (MODEL, VARIANT, "runs", "n") and not c.endswith("_std")]
-    if frame.empty or not metrics:
+def metric_table(
+    frame: pd.DataFrame,
+    caption: str,
+    focus: str | None,
+    note: str = TIES,
+    metrics: Sequence[str] = (),
+    published: Mapping[tuple[str, str], str] = NOTHING_PUBLISHED,
+) -> Table | None:
+    """Models x metrics from a frame of ``tables.wide``; accuracy below the majority's is said so.
+
+    Args:
+        frame: rows of ``tables.wide``.
+        caption: above the table.
+        focus: the model whose row is set off.
+        note: below the table.
+        metrics: columns to show, in this order, where they were measured or published; all without them.
+        published: (model, metric) -> what a paper prints, shown below ours; models that were not run get a row.
+    """
+    measured = [c for c in frame.columns if c not in (MODEL, VARIANT, "runs", "n") and not c.endswith("_std")]
+    printed = {metric for _, metric in published}
+    shown = [metric for metric in metrics or measured if metric in measured or metric in printed]
+    not_run = sorted({model for model, _ in published} - set(frame.get(MODEL, ())), key=model_rank)
+    if not shown or (frame.empty and not not_run):
         return None
-    best = {metric: best_text(frame[metric], metric) for metric in metrics}
+    best = {metric: best_text(frame[metric], metric) for metric in shown if metric in measured}
     rows = []
     for record in frame.to_dict("records"):
         cells = []
-        for metric in metrics:
-            value, digits = record[metric], metric_name(metric).digits
+        for metric in shown:
+            value, digits = record.get(metric, float("nan")), metric_name(metric).digits
             small = isnan(value) and record.get("n", float("nan")) < SMALLEST_SLICE
             spread = None if metric == "majority_accuracy" else record.get(f"{metric}_std")
             text = too_small(record["n"]) if small else number(value, digits)
-            cells.append(Cell(text, _spread(spread, digits), text == best[metric], "muted" if isnan(value) else ""))
-        if "accuracy" in metrics and record["accuracy"] < record.get("majority_accuracy", float("nan")):
-            at = metrics.index("accuracy")
-            cells[at] = Cell(cells[at].text, cells[at].note or "below majority", cells[at].best)
+            note_below = spread_text(spread, digits)
+            if metric == "accuracy" and value < record.get("majority_accuracy", float("nan")):
+                note_below = note_below or "below majority"
+            tone: Tone = "muted" if isnan(value) else ""
+            theirs = published.get((record[MODEL], metric), "")
+            cells.append(Cell(text, note_below, text == best.get(metric), tone, published=theirs))
         rows.append(Row(model_row_label(record[MODEL], record[VARIANT], focus), tuple(cells)))
-    return Table(caption, "Model", tuple(Head(metric_name(metric).label) for metric in metrics), tuple(rows), note)
+    for model in not_run:
+        texts = [published.get((model, metric), "") for metric in shown]
+        if any(texts):
+            cells = [Cell("not run", tone="muted", published=text) if text else EMPTY for text in texts]
+            rows.append(Row(model_row_label(model), tuple(cells)))
+    return Table(caption, "Model", tuple(Head(metric_name(metric).label) for metric in shown), tuple(rows), note)
 
 
 def best_text(values: pd.Series, metric: str) -> str | None:
@@ -104,19 +134,19 @@ def cold_start_tables(metrics: pd.DataFrame, focus: str | None) -> tuple[Table, 
 
 def _cold_cell(part: pd.DataFrame, model: str, best: str | None) -> Cell:
     if model not in part.index:
-        return Cell(MISSING, tone="muted")
+        return EMPTY
     row = dict(part.loc[model])
     if row["n_high"] < SMALLEST_SLICE:
         return Cell(too_small(row["n_high"]), tone="muted")
-    text = number(row["macro_f1"])
-    spread = _spread(row["macro_f1_std"], 3)
+    text = ONE_CLASS if isnan(row["macro_f1"]) else number(row["macro_f1"])
+    spread = spread_text(row["macro_f1_std"], 3)
     note = f"acc. {number(row['accuracy'])}" if not isnan(row["accuracy"]) else ""
     return Cell(f"{text} {spread}".strip(), note, text == best)
 
 
-def paired_tables(comparisons: pd.DataFrame, model: str) -> tuple[Table, ...]:
-    """One table per metric and protocol, macro-F1 first: peers x slices."""
-    frame = with_outcome(paired_table(comparisons, model))
+def paired_tables(comparisons: pd.DataFrame, model: str, wanted: Collection[str]) -> tuple[Table, ...]:
+    """One table per metric and protocol, macro-F1 first: peers x those of the ``wanted`` slices that have events."""
+    frame = paired_table(comparisons[comparisons[SLICE].isin(list(wanted))], model)
     keys = list(dict.fromkeys(zip(frame[METRIC], frame[PROTOCOL], strict=True)))
     keys.sort(key=lambda key: key[0] != "macro_f1")
     tables = []
@@ -132,14 +162,13 @@ def paired_tables(comparisons: pd.DataFrame, model: str) -> tuple[Table, ...]:
                 Head(slice_label(name), f"n = {count(part['n'].max())}, {count(part['customers'].max())} customers")
             )
         cells = {
-            (r["peer"], r[SLICE]): _paired_cell(r["difference"], r["low"], r["high"], r["n"], r["outcome"])
+            (r["peer"], r[SLICE]): difference_cell(r["difference"], r["low"], r["high"], r["n"], metric)
             for r in rows.to_dict("records")
         }
         leading = rows[rows[SLICE] == slices[0]].sort_values("difference", ascending=metric in LOWER, kind="stable")
         peers = dict.fromkeys([*leading["peer"], *sorted(rows["peer"].unique(), key=model_rank)])
         body = tuple(
-            Row(model_row_label(peer), tuple(cells.get((peer, name), Cell(MISSING, tone="muted")) for name in slices))
-            for peer in peers
+            Row(model_row_label(peer), tuple(cells.get((peer, name), EMPTY) for name in slices)) for peer in peers
         )
         better = "below" if metric in LOWER else "above"
         tables.append(
@@ -155,11 +184,16 @@ def paired_tables(comparisons: pd.DataFrame, model: str) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-def _paired_cell(difference: float, low: float, high: float, n: float, outcome: str) -> Cell:
+def difference_cell(difference: float, low: float, high: float, n: float, metric: str) -> Cell:
+    """A difference with its interval and verdict, or why there is none."""
     if n < SMALLEST_SLICE:
         return Cell(too_small(n), tone="muted")
+    if isnan(difference):
+        return Cell(ONE_CLASS, tone="muted")
+    name = metric_name(metric)
     tones: dict[str, Tone] = {"better": "better", "worse": "worse", "even": "even"}
-    return Cell(signed(difference), interval(low, high), tone=tones.get(outcome, "muted"))
+    tone = tones.get(outcome(low, high, bool(name.lower_is_better)), "muted")
+    return Cell(signed(difference, name.digits), interval(low, high, name.digits) or "no interval", tone=tone)
 
 
 def fairness_tables(
@@ -195,62 +229,10 @@ def fairness_tables(
 
 def _group_cell(row: Mapping[Hashable, Any] | None) -> Cell:
     if row is None:
-        return Cell(MISSING, tone="muted")
+        return EMPTY
     if row["n"] < SMALLEST_SLICE:
         return Cell(too_small(row["n"]), tone="muted")
     return Cell(number(row["macro_f1"]), interval(row["low"], row["high"]))
-
-
-def variants(metrics: pd.DataFrame) -> Table | None:
-    """Ablations and other variants beside the main one."""
-    frame = variant_table(metrics)
-    if frame.empty:
-        return None
-    shown = [m for m in ("macro_f1", "macro_f1_change", "accuracy", "log_loss") if m in frame]
-    rows = [
-        Row(
-            model_row_label(r[MODEL], r[VARIANT]),
-            tuple(
-                Cell(signed(r[m]) if m == "macro_f1_change" else number(r[m]), _spread(r.get(f"{m}_std"), 3))
-                for m in shown
-            ),
-        )
-        for r in frame.to_dict("records")
-    ]
-    heads = tuple(Head("Change" if m == "macro_f1_change" else metric_name(m).label) for m in shown)
-    return Table(
-        "Parts switched off",
-        "Model, variant",
-        heads,
-        tuple(rows),
-        "Change is in macro-F1 against the model with every part.",
-    )
-
-
-def published_beside_ours(frame: pd.DataFrame) -> Table | None:
-    """Rows of ``published.compare_published``."""
-    if frame.empty:
-        return None
-    rows = []
-    for r in frame.to_dict("records"):
-        name = metric_name(r[METRIC])
-        theirs = Cell(number(r["published"], name.digits), _spread(r["published_std"], name.digits))
-        ours = (
-            Cell("not run", tone="muted")
-            if isnan(r["ours"])
-            else Cell(number(r["ours"], name.digits), _spread(r["ours_std"], name.digits))
-        )
-        what = Cell(
-            name.label if r["named"] else f"{name.label} (data set not named)", slice_label(r[SLICE]), words=True
-        )
-        rows.append(Row(model_row_label(r[MODEL]), (Cell(f"Table {r['table']}", words=True), what, theirs, ours)))
-    heads = (
-        Head("Where", words=True),
-        Head("Metric", words=True),
-        Head("Published", "full data, other protocol"),
-        Head("Ours", "this data, this protocol"),
-    )
-    return Table("Published and ours", "Model", heads, tuple(rows))
 
 
 def plain_table(frame: pd.DataFrame, caption: str, columns: Sequence[str] | None = None) -> Table | None:
@@ -274,5 +256,6 @@ def _plain(value: object) -> Cell:
     return Cell(str(value), words=True)
 
 
-def _spread(std: float | None, digits: int) -> str:
+def spread_text(std: float | None, digits: int) -> str:
+    """``± 0.004``; empty where there is none."""
     return "" if std is None or isnan(std) else f"± {number(std, max(digits, 0))}"

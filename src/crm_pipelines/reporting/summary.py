@@ -7,7 +7,7 @@ import pandas as pd
 from crm_pipelines.columns import CUSTOMER, ITEM, MODEL, VARIANT, cold_slice
 from crm_pipelines.reporting.formatting import count, is_missing, number
 from crm_pipelines.reporting.names import model_label
-from crm_pipelines.reporting.results import PipelineResults, Results
+from crm_pipelines.reporting.results import PipelineResults, Results, environment_mark
 from crm_pipelines.reporting.tables import SMALLEST_SLICE, calibration_table, performance_table
 from crm_pipelines.reporting.verdict import headlines
 
@@ -30,6 +30,7 @@ def summary_text(results: Results, source: str) -> str:
     """
     found = results.source(source)
     parts = [part for pipeline in found.pipelines if (part := _pipeline_text(pipeline, found.title))]
+    parts += [mark for pipeline in found.pipelines if (mark := environment_mark(pipeline.environment))]
     if not parts:
         parts = [f"{found.title}: no model has been run for this source."]
     return "\n\n".join([*parts, f"Report: {results.report_path}"])

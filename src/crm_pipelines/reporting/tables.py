@@ -38,6 +38,9 @@ from crm_pipelines.reporting.names import (
 SMALLEST_SLICE: Final = 30
 """Slices with fewer events are shown as "n too small"; evaluation leaves their value empty."""
 
+VARIANT_MARK: Final = ":"
+"""Comparisons name a variant ``<model>:<variant>``."""
+
 _KEY: Final = [PROTOCOL, SLICE, MODEL, VARIANT, METRIC]
 
 
@@ -129,19 +132,6 @@ def efficiency_table(efficiency: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=["n", *(["peak_gpu_mb"] if without_gpu else [])], errors="ignore")
 
 
-def variant_table(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Every variant of each model that has more than one, ``macro_f1_change`` against its main variant."""
-    rows = metrics[(metrics[SLICE] == SLICE_ALL) & (metrics[PROTOCOL] == main_protocol(metrics))]
-    counts = rows.groupby(MODEL)[VARIANT].nunique()
-    several = rows[rows[MODEL].isin(counts.index[counts > 1])]
-    table = wide(summarise(several), ("macro_f1", "accuracy", "log_loss"), "macro_f1")
-    if "macro_f1" not in table:
-        return table.iloc[:0]
-    main = table[table[VARIANT] == MAIN_VARIANT].set_index(MODEL)["macro_f1"]
-    table["macro_f1_change"] = table["macro_f1"] - table[MODEL].map(main)
-    return table
-
-
 def cold_start_table(metrics: pd.DataFrame) -> pd.DataFrame:
     """Models on entities with k events seen, beside warm events.
 
@@ -196,7 +186,11 @@ def focus_models(comparisons: pd.DataFrame) -> tuple[str, ...]:
 
 
 def paired_table(comparisons: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Comparisons that involve ``model``, each turned so that ``difference`` is ``model`` less ``peer``."""
+    """Comparisons of ``model`` with other models, each turned so that ``difference`` is ``model`` less ``peer``.
+
+    Those with its own variants (``variant_differences``) are left out.
+    """
+    comparisons = comparisons[~comparisons["peer"].str.contains(VARIANT_MARK, regex=False)]
     ours = comparisons[comparisons[MODEL] == model]
     theirs = comparisons[(comparisons["peer"] == model) & (comparisons[MODEL] != model)]
     turned = theirs.assign(
@@ -210,6 +204,18 @@ def paired_table(comparisons: pd.DataFrame, model: str) -> pd.DataFrame:
     )
     both = pd.concat([ours, turned], ignore_index=True) if len(turned) else ours
     return both.drop_duplicates([PROTOCOL, SLICE, "peer", METRIC], ignore_index=True)
+
+
+def variant_differences(comparisons: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Comparisons of ``model`` with its variants, turned so that ``difference`` is variant less whole model.
+
+    Returns:
+        As ``comparisons``, with the variant's own name in ``variant``.
+    """
+    peers, prefix = comparisons["peer"], f"{model}{VARIANT_MARK}"
+    rows = comparisons[(comparisons[MODEL] == model) & peers.str.startswith(prefix)]
+    turned = {"difference": 0.0 - rows["difference"], "low": 0.0 - rows["high"], "high": 0.0 - rows["low"]}
+    return rows.assign(**turned, **{VARIANT: rows["peer"].str.removeprefix(prefix)})
 
 
 def fairness_table(fairness: pd.DataFrame, protocol: str) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from crm_pipelines.columns import METRIC, PROTOCOL, SLICE, SLICE_ALL
+from crm_pipelines.reporting.formatting import count
 from crm_pipelines.reporting.names import metric_name, model_label
 from crm_pipelines.reporting.tables import focus_models, main_protocol, paired_table
 
@@ -20,6 +21,8 @@ WORDS: Final[dict[Outcome, str]] = {
     "unknown": "not measured",
 }
 HEADLINE_METRIC: Final = "macro_f1"
+FEW_CUSTOMERS: Final = 50
+"""Fewer customers than this make a small sample, which the verdict says."""
 
 
 def outcome(low: float, high: float, lower_is_better: bool = False) -> Outcome:
@@ -71,13 +74,14 @@ def _headline(comparisons: pd.DataFrame, model: str) -> Headline | None:
     if rows.empty:
         return None
     lower = bool(metric_name(metric).lower_is_better)
+    customers = float(rows["customers"].max())
     rows = with_outcome(rows).sort_values("difference", ascending=lower, kind="stable", ignore_index=True)
     return Headline(
         model,
         metric,
         rows,
-        sentence(model, rows["peer"], rows["outcome"], metric),
-        rows["customers"].max(),
+        sentence(model, rows["peer"], rows["outcome"], metric) + small_sample(customers),
+        customers,
         rows["n"].max(),
     )
 
@@ -105,6 +109,14 @@ def sentence(model: str, peers: Sequence[str] | pd.Series, outcomes: Sequence[st
             f"{model_label(model)} was compared with {peers_named}, but the data are too few for a verdict in {label}."
         )
     return f"{model_label(model)} {listing(parts)} in {label}."
+
+
+def small_sample(customers: float) -> str:
+    """What is added to a verdict that rests on few customers; empty where there are enough."""
+    if isnan(customers) or customers >= FEW_CUSTOMERS:
+        return ""
+    noun = "customer" if customers == 1 else "customers"
+    return f" The sample is small, {count(customers)} {noun}: read it with care."
 
 
 def listing(parts: Sequence[str]) -> str:

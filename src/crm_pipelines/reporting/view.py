@@ -10,13 +10,17 @@ Tone = Literal["", "better", "worse", "even", "muted"]
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell: its text, a smaller line below it, and how it is set off; ``words`` are aligned to the left."""
+    """A table cell: its text, a smaller line below it, and how it is set off; ``words`` are aligned to the left.
+
+    ``published`` is what a paper prints in its place.
+    """
 
     text: str
     note: str = ""
     best: bool = False
     tone: Tone = ""
     words: bool = False
+    published: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class TrainingParameters(Parameters):
     epochs: int = Field(default=20, ge=1)
     most_events: int = Field(default=450_000, ge=1)
     batch_size: int = Field(default=512, ge=2)
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)
     patience: int = Field(default=4, ge=1)
     clip: float = Field(default=1.0, gt=0)

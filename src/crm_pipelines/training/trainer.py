@@ -26,24 +26,51 @@ class Batches:
     """Event ids in batches, shuffled anew each epoch by a generator of its own.
 
     A batch is a slice of ids, not a list of rows: collating row by row costs several times the step itself.
-    A last batch of one event is left out, since batch normalisation has no variance there.
+    A batch of one event is left out of training, since batch normalisation has no variance there.
+
+    Args:
+        events: event ids.
+        batch_size: most events of a batch.
+        seed: shuffles; None keeps the order.
+        group: group of each of ``events``; a batch then holds events of one group, and groups come in batches of
+            about equal size, so that no event counts much more than another.
     """
 
-    def __init__(self, events: np.ndarray, batch_size: int, seed: int | None) -> None:
-        self.events = torch.from_numpy(np.ascontiguousarray(events, dtype=np.int64))
+    def __init__(self, events: np.ndarray, batch_size: int, seed: int | None, group: np.ndarray | None = None) -> None:
+        ids = np.array(events, dtype=np.int64)
+        if group is None:
+            self.parts = [torch.from_numpy(ids)]
+        else:
+            self.parts = [torch.from_numpy(ids[group == value]) for value in np.unique(group)]
+        self.even = group is not None
         self.batch_size = batch_size
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
+        self._sizes = [size for part in self.parts for size in self._split(len(part))]
+
+    def _split(self, n: int) -> list[int]:
+        """Sizes of the batches of ``n`` events."""
+        if self.even:
+            count = -(-n // self.batch_size)
+            return [n * (i + 1) // count - n * i // count for i in range(count)]
+        full, rest = divmod(n, self.batch_size)
+        return [self.batch_size] * full + [rest] * (rest > 0)
+
+    def _kept(self, size: int) -> bool:
+        return size > 1 or self.generator is None
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.events), self.batch_size)
-        return full + (rest > 1 or (rest == 1 and self.generator is None))
+        return sum(map(self._kept, self._sizes))
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = self.events
-        if self.generator is not None:
-            order = order[torch.randperm(len(order), generator=self.generator)]
-        for index in range(len(self)):
-            yield order[index * self.batch_size : (index + 1) * self.batch_size]
+        batches: list[Tensor] = []
+        for part in self.parts:
+            order = part
+            if self.generator is not None:
+                order = part[torch.randperm(len(part), generator=self.generator)]
+            batches += torch.split(order, self._split(len(part)))
+        if self.even and self.generator is not None:
+            batches = [batches[i] for i in torch.randperm(len(batches), generator=self.generator).tolist()]
+        return (batch for batch in batches if self._kept(len(batch)))
 
 
 class _Module(lightning.LightningModule):
@@ -116,6 +143,7 @@ def train(
     parameters: TrainingParameters,
     seed: int,
     after_epoch: Callable[[int], None] = lambda _: None,
+    groups: np.ndarray | None = None,
 ) -> list[dict[str, float]]:
     """Train ``network`` in place and leave it with the weights of its best validation epoch.
 
@@ -127,6 +155,7 @@ def train(
         parameters: how to train.
         seed: shuffles the batches.
         after_epoch: called with the epoch's number when it is over.
+        groups: group of every event of the log, where a batch may hold events of one group only.
 
     Returns:
         One row an epoch: epoch, train_loss, validation_loss, seconds (training steps only).
@@ -135,6 +164,10 @@ def train(
         UserError: the validation loss was never finite, so that there are no weights to keep.
     """
     epochs = parameters.passes(len(train_events))
+
+    def of(events: np.ndarray) -> np.ndarray | None:
+        return None if groups is None else groups[events]
+
     module = _Module(network, loss, after_epoch, parameters, epochs)
     quiet = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators", "lightning.fabric")
     for name in quiet:
@@ -155,8 +188,8 @@ def train(
         )
         trainer.fit(
             module,
-            train_dataloaders=Batches(train_events, parameters.batch_size, seed),
-            val_dataloaders=Batches(validation_events, 4 * parameters.batch_size, None),
+            train_dataloaders=Batches(train_events, parameters.batch_size, seed, of(train_events)),
+            val_dataloaders=Batches(validation_events, 4 * parameters.batch_size, None, of(validation_events)),
         )
     if module.best is None:
         raise UserError(
@@ -166,3 +199,34 @@ def train(
     network.load_state_dict(module.best[1])
     network.eval()
     return module.history
+
+
+def time_steps(
+    network: nn.Module,
+    loss: Loss,
+    train_events: np.ndarray,
+    batch_size: int,
+    steps: int,
+    parameters: TrainingParameters,
+    groups: np.ndarray | None = None,
+) -> float:
+    """Median seconds of a training step (forward, backward, clipping, optimiser) at another batch size.
+
+    Changes the weights: keep a copy. Three steps come first, untimed; fewer are timed where events run out.
+    """
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay
+    )
+    group = None if groups is None else groups[train_events]
+    network.train()
+    seconds = []
+    for number, batch in enumerate(Batches(train_events, batch_size, 0, group)):
+        if number == steps + 3:
+            break
+        started = time.perf_counter()
+        optimizer.zero_grad()
+        loss(batch).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), parameters.clip)
+        optimizer.step()
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds[3:] or seconds))

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from crm_pipelines.models.layers.mlp import mlp
+
 
 class Refined(NamedTuple):
     """DeepFM's logits (B, C) and its refined feature vector (B, width)."""
@@ -37,12 +39,8 @@ class DeepFM(nn.Module):
         super().__init__()
         self.linear = nn.Linear(inputs, classes)
         self.factors = nn.Parameter(torch.randn(inputs, factors) * 0.01) if fm else None
-        layers: list[nn.Module] = []
-        previous = inputs
-        for size in hidden:
-            layers += [nn.Linear(previous, size), nn.BatchNorm1d(size), nn.ReLU(), nn.Dropout(dropout)]
-            previous = size
-        self.mlp = nn.Sequential(*layers)
+        self.mlp = mlp(inputs, hidden, dropout)
+        previous = hidden[-1] if hidden else inputs
         joint = previous + (factors if fm else 0)
         self.readout = nn.Linear(joint, classes)
         self.refine = nn.Linear(joint, width)

@@ -37,7 +37,7 @@ def _model(name: str) -> Pipeline:
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Prepared inputs -> runs of every model -> result tables."""
+    """Prepared inputs -> runs of every model -> result tables, and what TFP-Net looked at."""
     evaluation = Pipeline(
         [
             node(
@@ -45,11 +45,27 @@ def create_pipeline(**_: object) -> Pipeline:
                 [
                     "params:coldstart.runs",
                     "params:coldstart.challengers",
+                    "params:kedro_environment",
                     *(runs_of(name) for name in BEHAVIOUR_MODELS),
                 ],
                 ["metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment"],
                 name="evaluate_runs",
-            )
+            ),
+            node(
+                nodes.explain,
+                [
+                    *PREPARED,
+                    "params:source_spec",
+                    "params:coldstart.runs",
+                    "segments",
+                    "entity_ids",
+                    "items",
+                    runs_of("tfpnet"),
+                ],
+                ["attention_by_day", "attention_by_feature", "embedding_map", "explanations"],
+                name="explain_tfpnet",
+                tags="tfpnet",
+            ),
         ]
     )
     return sum((_model(name) for name in BEHAVIOUR_MODELS), start=evaluation)

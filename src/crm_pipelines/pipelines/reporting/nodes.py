@@ -5,8 +5,9 @@ import logging
 import pandas as pd
 import plotly.graph_objects as go
 
-from crm_pipelines.reporting import figures, tables
+from crm_pipelines.reporting import explanation_figures, figures, paper_a, studies
 from crm_pipelines.reporting.html import render_report
+from crm_pipelines.reporting.published import data_set_of
 from crm_pipelines.reporting.results import Results, result_table
 from crm_pipelines.reporting.summary import summary_text
 
@@ -24,14 +25,29 @@ def build_report(results: Results, *_written_before: object) -> str:
 
 
 def report_summary(results: Results, source: str, _report: str) -> None:
-    """Log the comparison of the current source's models and where the report lies, once it has been written."""
+    """Log the comparison of the current source's models and where the report lies, once it has been written.
+
+    Raises:
+        UserError: if the current source's files cannot be read, so that the report had to leave it out.
+    """
+    results.check(source)
     logger.info("\n%s", summary_text(results, source))
 
 
-def make_tables(metrics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The performance and the cold-start table of the current source."""
-    rows = result_table("metrics", metrics)
-    return tables.performance_table(rows), tables.cold_start_table(rows)
+def make_paper_a_tables(
+    metrics: pd.DataFrame, efficiency: pd.DataFrame, comparisons: pd.DataFrame, source: str
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Tables 1 to 5 of paper A for the current source, published beside measured."""
+    data_set = data_set_of(source)
+    measured, cost = result_table("metrics", metrics), result_table("efficiency", efficiency)
+    pairs = result_table("comparisons", comparisons)
+    return (
+        paper_a.table_1(measured, pairs, data_set),
+        paper_a.table_2(cost, data_set),
+        paper_a.table_3(measured, pairs, data_set),
+        studies.table_4(measured, pairs, data_set),
+        studies.table_5(measured, pairs, data_set),
+    )
 
 
 def make_performance_figure(metrics: pd.DataFrame) -> go.Figure:
@@ -42,3 +58,13 @@ def make_performance_figure(metrics: pd.DataFrame) -> go.Figure:
 def make_calibration_figure(reliability: pd.DataFrame) -> go.Figure:
     """Reliability of the current source's models."""
     return figures.calibration_figure(result_table("reliability", reliability))
+
+
+def make_explanation_figures(
+    attention_by_day: pd.DataFrame, attention_by_feature: pd.DataFrame, embedding_map: pd.DataFrame
+) -> tuple[go.Figure, go.Figure]:
+    """Figures 3 and 4 of paper A: attention, and customers among the prototypes."""
+    by_day = result_table("attention_by_day", attention_by_day)
+    by_feature = result_table("attention_by_feature", attention_by_feature)
+    points = result_table("embedding_map", embedding_map)
+    return explanation_figures.attention_figure(by_day, by_feature), explanation_figures.embedding_figure(points)

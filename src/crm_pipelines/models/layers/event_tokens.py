@@ -1,0 +1,58 @@
+"""What a network reads of one past event: the token z_j of sequences and neighbourhoods."""
+
+import torch
+from torch import Tensor, nn
+
+from crm_pipelines.models.layers.entities import EntityEmbedding
+from crm_pipelines.models.layers.event_log import EventLog, History
+from crm_pipelines.models.layers.time_encoding import TimeEncoding
+
+FLAGS = 4
+"""Value, whether there is one, whether the event concerns the query's own counterpart, and its category."""
+
+
+class EventTokens(nn.Module):
+    """Tokens [other entity | behaviour | Phi(t - t_j) | value, has value, same, related] of an entity's latest events.
+
+    Args:
+        behaviours: number of behaviours, context ones included.
+        entity_width: of the entity embeddings, which the network shares with its static inputs.
+        behaviour_width, time_width: of those parts.
+        time_encoding: False leaves the time part at zero.
+    """
+
+    def __init__(
+        self, behaviours: int, entity_width: int, behaviour_width: int, time_width: int, time_encoding: bool = True
+    ) -> None:
+        super().__init__()
+        self.behaviours = nn.Embedding(behaviours, behaviour_width)
+        self.time = TimeEncoding(time_width)
+        self.time_encoding = time_encoding
+        self.width = entity_width + behaviour_width + time_width + FLAGS
+        """token"""
+
+    def forward(
+        self, log: EventLog, side: str, events: Tensor, k: int, customers: EntityEmbedding, items: EntityEmbedding
+    ) -> tuple[Tensor, History]:
+        """Tokens (B, K, token), the most recent last, and the history they describe; masked ones mean nothing.
+
+        Args:
+            log: the log. side: whose history, ``customer`` or ``item``. events: queries (B,). k: K.
+            customers, items: embeddings of the other side's entities.
+        """
+        past = log.history(side, events, k)
+        if side == "customer":  # the neighbours of a customer are items
+            other = log.item[past.events]  # (B, K)
+            same = other == log.item[events].unsqueeze(1)
+            entity = items(log.item_static[other], log.item_codes[other])
+        else:
+            other = log.customer[past.events]
+            same = other == log.customer[events].unsqueeze(1)
+            entity = customers(log.customer_static[other], log.customer_codes[other])
+        category = log.category[events].unsqueeze(1)
+        related = (log.category[past.events] == category) & (category >= 0)
+        span = self.time(past.age)
+        if not self.time_encoding:
+            span = torch.zeros_like(span)
+        flags = torch.stack([log.value[past.events], log.has_value[past.events], same.float(), related.float()], -1)
+        return torch.cat([entity, self.behaviours(log.behaviour[past.events]), span, flags], dim=-1), past

@@ -1,0 +1,43 @@
+"""Features enter networks standardised and as normal scores of their ranks."""
+
+import numpy as np
+import torch
+from scipy.stats import norm, rankdata
+
+from crm_pipelines.models.layers.scaling import LIMIT, QUANTILES, FeatureScaling
+
+
+def scaled(rows: torch.Tensor, x: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    layer = FeatureScaling(rows.shape[1])
+    layer.fit(rows)
+    out = layer(x)
+    assert out.shape == (len(x), layer.width)
+    standardised, scores = out.chunk(2, dim=1)
+    return standardised.numpy(), scores.numpy()
+
+
+def test_the_first_half_is_standardised_and_cut():
+    rows = torch.tensor([[0.0], [2.0]]).repeat(50, 1)
+    standardised, _ = scaled(rows, torch.tensor([[0.0], [1.0], [3.0], [1e9]]))
+    np.testing.assert_allclose(standardised[:, 0], [-1, 0, 2, LIMIT])
+
+
+def test_the_second_half_is_the_normal_score_of_the_rank():
+    """Against scipy: ranks of a skewed sample without ties."""
+    sample = np.random.default_rng(0).lognormal(sigma=3, size=(2_000, 1)).astype(np.float32)
+    _, scores = scaled(torch.from_numpy(sample), torch.from_numpy(sample))
+    expected = norm.ppf((rankdata(sample[:, 0]) - 0.5) / len(sample))
+    middle = np.abs(expected) < 2
+    assert np.abs(scores[:, 0] - expected)[middle].max() < 0.06
+    furthest = norm.ppf(1 - 0.5 / QUANTILES)
+    assert np.abs(scores).max() <= furthest + 1e-6
+    assert np.corrcoef(scores[:, 0], expected.clip(-furthest, furthest))[0, 1] > 0.995
+
+
+def test_ties_share_the_middle_of_their_ranks_and_a_constant_column_says_nothing():
+    rows = torch.tensor([[0.0, 7.0]] * 500 + [[1.0, 7.0]] * 500)
+    standardised, scores = scaled(rows, torch.tensor([[0.0, 7.0], [1.0, 7.0], [0.5, 7.0]]))
+    np.testing.assert_allclose(scores[:2, 0], norm.ppf([0.25, 0.75]), atol=0.02)
+    np.testing.assert_allclose(scores[2, 0], 0, atol=0.02)
+    np.testing.assert_allclose(scores[:, 1], 0, atol=1e-6)
+    np.testing.assert_allclose(standardised[:, 1], 0, atol=1e-6)
