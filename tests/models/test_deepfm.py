@@ -36,9 +36,9 @@ def test_logits_are_linear_plus_pairs_plus_network_on_features_and_entities(mode
     customer, item = log.customer[events], log.item[events]
     x = torch.cat(
         [
-            network.scaling(log.features(events)),
             network.customers(log.customer_static[customer], log.customer_codes[customer]),
             network.items(log.item_static[item], log.item_codes[item]),
+            network.scaling(log.features(events)),
         ],
         dim=1,
     )

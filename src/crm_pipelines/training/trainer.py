@@ -130,7 +130,9 @@ class _Module(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         p = self.parameters_
-        optimizer = torch.optim.AdamW(self.network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay)
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True
+        )
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.epochs)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
@@ -215,7 +217,7 @@ def time_steps(
     Changes the weights: keep a copy. Three steps come first, untimed; fewer are timed where events run out.
     """
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay
+        network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
     )
     group = None if groups is None else groups[train_events]
     network.train()

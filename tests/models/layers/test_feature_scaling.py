@@ -1,6 +1,7 @@
 """Features enter networks standardised and as normal scores of their ranks."""
 
 import numpy as np
+import pytest
 import torch
 from scipy.stats import norm, rankdata
 
@@ -41,3 +42,20 @@ def test_ties_share_the_middle_of_their_ranks_and_a_constant_column_says_nothing
     np.testing.assert_allclose(scores[2, 0], 0, atol=0.02)
     np.testing.assert_allclose(scores[:, 1], 0, atol=1e-6)
     np.testing.assert_allclose(standardised[:, 1], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("spread", [1e-6, 1.0, 1e6])
+def test_scores_ascend_with_the_value(spread):
+    """Over all signs and sizes, also beyond what was seen in training, and through a state saved and loaded."""
+    sample = np.random.default_rng(1).normal(size=(3_000, 1)) * spread
+    rows = torch.from_numpy(np.concatenate([sample, np.zeros((1_000, 1)), sample.round()]).astype(np.float32))
+    layer, loaded = FeatureScaling(1), FeatureScaling(1)
+    layer.fit(rows)
+    loaded.load_state_dict(layer.state_dict())
+    exponents = np.logspace(-45, 38, 4_000, dtype=np.float64)
+    x = torch.from_numpy(np.sort(np.concatenate([-exponents, [0.0], exponents, rows[:, 0]])).astype(np.float32))
+    scores = layer(x.unsqueeze(1))[:, 1]
+    assert torch.isfinite(scores).all()
+    assert (scores.diff() >= -1e-4).all()
+    assert torch.equal(loaded(x.unsqueeze(1))[:, 1], scores)
+    assert layer(torch.tensor([[0.0], [-0.0]]))[:, 1].diff() == 0

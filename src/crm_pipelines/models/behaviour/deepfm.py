@@ -56,15 +56,9 @@ class DeepFMNetwork(nn.Module):
     def forward(self, log: EventLog, events: Tensor) -> Tensor:
         """Logits (B, C) of events (B,)."""
         customer, item = log.customer[events], log.item[events]
-        x = torch.cat(
-            [
-                self.scaling(log.features(events)),  # (B, 2 F)
-                self.customers(log.customer_static[customer], log.customer_codes[customer]),  # (B, entity)
-                self.items(log.item_static[item], log.item_codes[item]),  # (B, entity)
-            ],
-            dim=1,
-        )
-        logits: Tensor = self.deepfm(x).logits
+        x_u = self.customers(log.customer_static[customer], log.customer_codes[customer])  # (B, entity)
+        x_i = self.items(log.item_static[item], log.item_codes[item])
+        logits: Tensor = self.deepfm(torch.cat([x_u, x_i], dim=1), self.scaling(log.features(events))).logits
         return logits
 
 

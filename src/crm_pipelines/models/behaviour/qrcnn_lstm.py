@@ -105,7 +105,7 @@ class QRCNNLSTMNetwork(nn.Module):
         sequence = self.encoder(tokens, past.mask)
         queries = torch.stack([x_u, x_i, self.situation(x)], dim=1)  # (B, 3, entity)
         attended = self.attend(queries, sequence.states, sequence.mask).values.flatten(1)  # (B, 3 width)
-        logits = self.readout(self.hidden(torch.cat([attended, x_u, x_i, x], dim=1))) + self.linear(x)
+        logits = self.readout(self.hidden(torch.cat([attended, x_u, x_i], dim=1), x)) + self.linear(x)
         return logits, sequence.features
 
     def forward(self, log: EventLog, events: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from crm_pipelines.models.layers.deepfm import DeepFM, Refined
 from crm_pipelines.models.layers.entities import EntityEmbedding
 from crm_pipelines.models.layers.event_log import EventLog
 from crm_pipelines.models.layers.event_tokens import EventTokens
+from crm_pipelines.models.layers.mlp import Hidden
 from crm_pipelines.models.layers.prototypes import Prototypes
 from crm_pipelines.models.layers.scaling import FeatureScaling
 from crm_pipelines.models.layers.sizes import Sizes
@@ -126,7 +127,7 @@ class TFPNetwork(nn.Module):
         if c.deepfm:
             self.deepfm = DeepFM(fused, sizes.classes, c.factors, c.hidden, c.width, c.dropout, c.fm)
         else:
-            self.plain = nn.Sequential(nn.Linear(fused, c.width), nn.ReLU())
+            self.plain = Hidden(nn.Linear(fused, c.width), nn.ReLU())
             self.head = nn.Linear(c.width, sizes.classes)
         if c.protonet:
             self.prototypes = Prototypes(sizes.classes, sizes.segments, c.width, c.prior)
@@ -147,7 +148,7 @@ class TFPNetwork(nn.Module):
         customer, item = log.customer[events], log.item[events]
         x_u = self.customers(log.customer_static[customer], log.customer_codes[customer])
         x_i = self.items(log.item_static[item], log.item_codes[item])
-        parts = [x_u, x_i, x]
+        parts = [x_u, x_i]
         attention: dict[str, tuple[Tensor, Tensor]] = {}
         if c.tgat:
             query = torch.cat([x_u, x_i, self.situation(x)], dim=1)
@@ -162,8 +163,8 @@ class TFPNetwork(nn.Module):
             parts.insert(0, temporal)
         fused = torch.cat(parts, dim=1)
         if c.deepfm:
-            return self.deepfm(fused), attention
-        vector = self.plain(fused)
+            return self.deepfm(fused, x), attention
+        vector = self.plain(fused, x)
         return Refined(self.head(vector), vector), attention
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from crm_pipelines.models.layers.mlp import mlp
+from crm_pipelines.models.layers.mlp import linear, mlp
 
 
 class Refined(NamedTuple):
@@ -45,11 +45,15 @@ class DeepFM(nn.Module):
         self.readout = nn.Linear(joint, classes)
         self.refine = nn.Linear(joint, width)
 
-    def forward(self, x: Tensor) -> Refined:
-        """Refine ``x`` (B, inputs)."""
-        parts = [self.mlp(x)]
+    def forward(self, x: Tensor, fixed: Tensor | None = None) -> Refined:
+        """Refine [x | fixed], together (B, inputs); ``fixed`` needs no gradient."""
+        parts = [self.mlp(x, fixed)]
         if self.factors is not None:
-            interaction = 0.5 * ((x @ self.factors) ** 2 - (x**2) @ (self.factors**2))  # (B, d_fm)
-            parts.append(interaction / x.shape[1] ** 0.5)
+            n = x.shape[1]
+            total, squares = x @ self.factors[:n], x**2 @ self.factors[:n] ** 2  # (B, d_fm)
+            if fixed is not None:
+                total = torch.addmm(total, fixed, self.factors[n:])
+                squares = torch.addmm(squares, fixed**2, self.factors[n:] ** 2)
+            parts.append((total**2 - squares) * (0.5 / len(self.factors) ** 0.5))
         joint = torch.cat(parts, dim=1)
-        return Refined(self.linear(x) + self.readout(joint), self.refine(joint))
+        return Refined(linear(self.linear, x, fixed) + self.readout(joint), self.refine(joint))

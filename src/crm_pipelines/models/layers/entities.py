@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from crm_pipelines.models.layers.event_log import take
+
 
 class EntityEmbedding(nn.Module):
     """Static attributes and categorical codes of an entity as one vector.
@@ -28,5 +30,5 @@ class EntityEmbedding(nn.Module):
             codes = codes * (torch.rand(codes.shape, device=codes.device) >= self.unknown)
         out: Tensor = static.new_zeros(*static.shape[:-1], self.width) if self.project is None else self.project(static)
         for column, table in enumerate(self.tables):
-            out = out + table(codes[..., column])
+            out = out + take(table.weight, codes[..., column])  # type: ignore[arg-type]
         return out

@@ -43,6 +43,11 @@ def _tensor(array: np.ndarray, device: torch.device, dtype: type = np.int64) -> 
     return torch.from_numpy(np.array(array, dtype=dtype)).to(device)
 
 
+def take(rows: Tensor, ids: Tensor) -> Tensor:
+    """``rows[ids]`` for ids of any shape; several times as fast on a CPU, backward too."""
+    return rows.index_select(0, ids.flatten()).view(*ids.shape, *rows.shape[1:])
+
+
 class EventLog:
     """Tensors of one prepared log.
 
@@ -87,9 +92,9 @@ class EventLog:
         start, end = index.start[events], index.end[events]
         slots = end.unsqueeze(1) + torch.arange(-k, 0, device=self.device)
         mask = slots >= start.unsqueeze(1)
-        ids = index.events[slots.clamp(min=0)] * mask
+        ids = take(index.events, slots.clamp(min=0)) * mask
         now = self.time[events]
-        age = ((now.unsqueeze(1) - self.time[ids]).float() / self.unit) * mask
+        age = ((now.unsqueeze(1) - take(self.time, ids)).float() / self.unit) * mask
         first = self.time[index.events[start]]
         count = (end - start).float()
         rate = count / ((now - first).float() / self.unit + 1.0)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from crm_pipelines.models.layers.entities import EntityEmbedding
-from crm_pipelines.models.layers.event_log import EventLog, History
+from crm_pipelines.models.layers.event_log import EventLog, History, take
 from crm_pipelines.models.layers.time_encoding import TimeEncoding
 
 FLAGS = 4
@@ -42,17 +42,19 @@ class EventTokens(nn.Module):
         """
         past = log.history(side, events, k)
         if side == "customer":  # the neighbours of a customer are items
-            other = log.item[past.events]  # (B, K)
+            other = take(log.item, past.events)  # (B, K)
             same = other == log.item[events].unsqueeze(1)
-            entity = items(log.item_static[other], log.item_codes[other])
+            entity = items(take(log.item_static, other), take(log.item_codes, other))
         else:
-            other = log.customer[past.events]
+            other = take(log.customer, past.events)
             same = other == log.customer[events].unsqueeze(1)
-            entity = customers(log.customer_static[other], log.customer_codes[other])
+            entity = customers(take(log.customer_static, other), take(log.customer_codes, other))
         category = log.category[events].unsqueeze(1)
-        related = (log.category[past.events] == category) & (category >= 0)
+        related = (take(log.category, past.events) == category) & (category >= 0)
         span = self.time(past.age)
         if not self.time_encoding:
             span = torch.zeros_like(span)
-        flags = torch.stack([log.value[past.events], log.has_value[past.events], same.float(), related.float()], -1)
-        return torch.cat([entity, self.behaviours(log.behaviour[past.events]), span, flags], dim=-1), past
+        value, has_value = take(log.value, past.events), take(log.has_value, past.events)
+        flags = torch.stack([value, has_value, same.float(), related.float()], dim=-1)
+        behaviour = take(self.behaviours.weight, take(log.behaviour, past.events))
+        return torch.cat([entity, behaviour, span, flags], dim=-1), past

@@ -31,7 +31,8 @@ class PairHead(nn.Module):
     def forward(self, log: EventLog, events: Tensor, customer: Tensor, item: Tensor) -> Tensor:
         """Logits (B, C) of events (B,) whose entities are represented by (B, width) each."""
         x = self.scaling(log.features(events))
-        out: Tensor = self.readout(self.hidden(torch.cat([customer, item, customer * item, x], dim=1))) + self.linear(x)
+        pair = torch.cat([customer, item, customer * item], dim=1)  # (B, 3 width)
+        out: Tensor = self.readout(self.hidden(pair, x)) + self.linear(x)
         return out
 
 

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from crm_pipelines.models.layers.event_log import EventLog
+from crm_pipelines.models.layers.event_log import EventLog, take
 
 
 class SupportBank:
@@ -37,8 +36,9 @@ class SupportBank:
         for side in ("customer", "item"):
             past = self.log.history(side, events, self.support)
             ids.append(past.events)
-            masks.append(past.mask & self.known[past.events] & (self.log.label[past.events] >= 0))
-        events_, mask = torch.cat(ids, dim=1), torch.cat(masks, dim=1)
-        member = functional.one_hot(self.log.label[events_].clamp(min=0), self.classes) * mask.unsqueeze(-1)
-        member = member.float()
-        return torch.einsum("bkc,bkd->bcd", member, self.vectors[events_]), member.sum(dim=1)
+            masks.append(past.mask & take(self.known, past.events))
+        events_, mask = torch.cat(ids, dim=1), torch.cat(masks, dim=1)  # (B, 2 support)
+        label = torch.where(mask, take(self.log.label, events_), -1)
+        classes = torch.arange(self.classes, device=label.device).view(1, -1, 1)
+        member = (label.unsqueeze(1) == classes).float()  # (B, C, 2 support)
+        return torch.bmm(member, take(self.vectors, events_)), member.sum(dim=2)

@@ -61,23 +61,24 @@ class TemporalAttention(nn.Module):
         steps = min(self.steps, k + 1)
         recent = z[:, k - (steps - 1) :]  # (B, T-1, token): the steps before the query
         step_mask = functional.pad(mask[:, k - (steps - 1) :], (0, 1), value=True)  # (B, T)
-
-        keys = self.score_key(z)  # (B, K, H)
-        queries = torch.cat([self.score_step(recent), self.score_query(q).unsqueeze(1)], dim=1)  # (B, T, H)
-        scores = functional.leaky_relu(queries.unsqueeze(2) + keys.unsqueeze(1), 0.2)  # (B, T, K, H)
         position = torch.arange(k, device=z.device)
         limit = torch.arange(k - (steps - 1), k + 1, device=z.device)  # step s sees positions < limit[s]
-        visible = mask.unsqueeze(1) & (position.unsqueeze(0) < limit.unsqueeze(1))  # (B, T, K)
-        scores = scores.masked_fill(~visible.unsqueeze(-1), -1e9)
-        weights = torch.softmax(scores, dim=2) * visible.unsqueeze(-1)
+        visible = (mask.unsqueeze(1) & (position < limit.unsqueeze(1))).unsqueeze(1)  # (B, 1, T, K)
+
+        keys = self.score_key(z).transpose(1, 2).unsqueeze(2)  # (B, H, 1, K)
+        queries = torch.cat([self.score_step(recent), self.score_query(q).unsqueeze(1)], dim=1)  # (B, T, H)
+        scores = functional.leaky_relu(queries.transpose(1, 2).unsqueeze(3) + keys, 0.2)  # (B, H, T, K)
+        factor = visible.to(z.dtype)
         if self.decay:
             step_age = functional.pad(age[:, k - (steps - 1) :], (0, 1))  # (B, T): the query's own age is 0
             span = (age.unsqueeze(1) - step_age.unsqueeze(2)).clamp(min=0.0)  # (B, T, K)
-            weights = weights * torch.exp(-span / scale.view(-1, 1, 1)).unsqueeze(-1)
+            factor = factor * torch.exp(-span / scale.view(-1, 1, 1)).unsqueeze(1)
+        hidden_scores = torch.where(visible, 0.0, -1e9)  # added rather than filled in: no gradient passes through it
+        weights = torch.softmax(scores + hidden_scores, dim=3) * factor  # (B, H, T, K)
 
-        pooled = torch.matmul(weights.permute(0, 3, 1, 2).reshape(batch, self.heads * steps, k), z)
+        pooled = torch.bmm(weights.reshape(batch, self.heads * steps, k), z)
         pooled = pooled.view(batch, self.heads, steps, -1).transpose(1, 2).reshape(batch, steps, -1)  # (B, T, H*token)
         own = torch.cat([self.out_step(recent), self.out_query(q).unsqueeze(1)], dim=1)  # (B, T, width)
         hidden = functional.relu(self.out_events(pooled) + own) * step_mask.unsqueeze(-1)
         embedding = hidden.sum(dim=1) / step_mask.sum(dim=1, keepdim=True)
-        return Attended(embedding, weights[:, -1].mean(dim=-1))
+        return Attended(embedding, weights[:, :, -1].mean(dim=1))
