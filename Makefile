@@ -29,8 +29,8 @@ coldstart: $(VENV)/.installed ## Run ingestion, preprocessing, the cold-start mo
 simulate: $(VENV)/.installed ## Write the demo world anew
 	$(BIN)/kedro run --pipelines=simulate $(ARGS)
 
-test: $(VENV)/.installed-dev ## Run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.installed-dev ## Run the tests, two files at a time
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, types and import contracts
 	$(BIN)/ruff check src tests
