@@ -20,7 +20,7 @@ class TrainingParameters(Parameters):
     """
 
     epochs: int = Field(default=20, ge=1)
-    most_events: int = Field(default=450_000, ge=1)
+    most_events: int = Field(default=300_000, ge=1)
     batch_size: int = Field(default=512, ge=2)
     learning_rate: float = Field(default=5e-4, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)

@@ -12,6 +12,13 @@ from crm_pipelines.models.layers.snapshots import SnapshotLog, step_length
 from crm_pipelines.training.parameters import TrainingParameters
 
 
+class GraphTraining(TrainingParameters):
+    """Larger batches than elsewhere, since each step passes messages over a whole snapshot, and so a higher rate."""
+
+    batch_size: int = Field(default=2048, ge=2)
+    learning_rate: float = Field(default=1e-3, gt=0)
+
+
 class GraphConfig(NeuralConfig):
     """Every model over snapshots has these.
 
@@ -21,7 +28,7 @@ class GraphConfig(NeuralConfig):
         width: of node representations.
         layers: rounds of message passing.
         hidden, dropout: of the classifier; a quarter of ``dropout`` is the share of codes treated as unknown.
-        training: larger batches than elsewhere, since each step passes messages over a whole snapshot.
+        training: how it is trained.
     """
 
     snapshots: int = Field(default=12, ge=1)
@@ -30,7 +37,7 @@ class GraphConfig(NeuralConfig):
     layers: int = Field(default=2, ge=1)
     hidden: tuple[int, ...] = Field(default=(128, 64), min_length=1)
     dropout: float = Field(default=0.4, ge=0, lt=1)
-    training: TrainingParameters = TrainingParameters(batch_size=1024)
+    training: GraphTraining = GraphTraining()
 
 
 class GraphModel(NeuralModel):
