@@ -107,6 +107,7 @@ class TestTemporalAttention:
         nothing = torch.zeros(2, 6, dtype=torch.bool)
         embedding, weights = layer(torch.randn(2, 6, 3), q, torch.rand(2, 6), nothing, torch.ones(2))
         torch.testing.assert_close(embedding, torch.relu(layer.out_events.bias + layer.out_query(q)))
+        torch.testing.assert_close(embedding, layer.alone(q))
         assert (weights == 0).all()
 
     def test_steps_see_only_what_precedes_them(self):

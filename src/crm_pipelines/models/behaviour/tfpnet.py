@@ -135,11 +135,22 @@ class TFPNetwork(nn.Module):
     def _attend(self, log: EventLog, side: str, events: Tensor, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Temporal embedding (B, d), weights (B, K) and event ids (B, K) of one side."""
         c = self.config
-        token, past = self.tokens(log, side, events, c.neighbours, self.customers, self.items)
         attention = self.attend_customer if side == "customer" else self.attend_item
-        scale = 1.0 + torch.log1p(past.rate)
-        embedding, weights = attention(token, query, past.age / c.decay_base, past.mask, scale)
-        return embedding, weights, past.events
+        order, embedded = [], []
+        weights = query.new_zeros(len(events), c.neighbours)
+        ids = torch.zeros(len(events), c.neighbours, dtype=torch.int64, device=query.device)
+        for rows, k in log.by_length(side, events, c.neighbours):
+            order.append(rows)
+            if k:
+                token, past = self.tokens(log, side, events[rows], k, self.customers, self.items)
+                scale = 1.0 + torch.log1p(past.rate)
+                h, weight = attention(token, query[rows], past.age / c.decay_base, past.mask, scale)
+                weights[rows, -k:], ids[rows, -k:] = weight.detach(), past.events
+            else:
+                h = attention.alone(query[rows])
+            embedded.append(h)
+        back = torch.argsort(torch.cat(order)) if order else torch.zeros(0, dtype=torch.int64, device=query.device)
+        return torch.cat(embedded).index_select(0, back) if order else query.new_zeros(0, c.width), weights, ids
 
     def forward(self, log: EventLog, events: Tensor) -> tuple[Refined, dict[str, tuple[Tensor, Tensor]]]:
         """Encode events (B,): DeepFM logits (B, C), refined vectors (B, d); per side weights and ids (B, K)."""

@@ -13,6 +13,10 @@ from crm_pipelines.events.index import EventIndex
 from crm_pipelines.events.inputs import EventInputs
 
 
+WORTH_A_GROUP = 0.15
+"""Least share of a batch that is treated apart because its histories are short."""
+
+
 class History(NamedTuple):
     """The K latest events of an entity strictly before a query, the most recent last.
 
@@ -85,6 +89,24 @@ class EventLog:
     def features(self, events: Tensor) -> Tensor:
         """Shared event features (B, F)."""
         return torch.from_numpy(self.inputs.features(events.cpu().numpy())).to(self.device)
+
+    def by_length(self, side: str, events: Tensor, k: int) -> list[tuple[Tensor, int]]:
+        """Positions among ``events`` (B,) in groups of similar history, each with the longest that its rows can have.
+
+        A history ends at ``k`` events; rows without any come with length 0. What is computed group by group spends
+        nothing on the padding of short histories, and most histories are short: on a shop's log most items have none.
+        A group is formed only where it is large enough to be worth its calls.
+        """
+        index = self._sides[side]
+        length = (index.end[events] - index.start[events]).clamp(max=k)
+        groups = []
+        below = -1
+        for longest in sorted({0, -(-k // 4), k}):
+            rows = torch.nonzero((length > below) & (length <= longest)).squeeze(1)
+            if len(rows) and (longest == k or len(rows) >= WORTH_A_GROUP * len(events)):
+                groups.append((rows, longest))
+                below = longest
+        return groups
 
     def history(self, side: str, events: Tensor, k: int) -> History:
         """Gather the latest ``k`` events of the ``side``'s entity strictly before each of ``events`` (B,)."""

@@ -47,6 +47,10 @@ class TemporalAttention(nn.Module):
         self.out_query = nn.Linear(query, width, bias=False)
         self.out_step = nn.Linear(token, width, bias=False)
 
+    def alone(self, q: Tensor) -> Tensor:
+        """The embedding (B, width) of queries (B, query) without any history."""
+        return functional.relu(self.out_query(q) + self.out_events.bias)
+
     def forward(self, z: Tensor, q: Tensor, age: Tensor, mask: Tensor, scale: Tensor) -> Attended:
         """Attend.
 
