@@ -12,7 +12,6 @@ from torch import Tensor
 from crm_pipelines.events.index import EventIndex
 from crm_pipelines.events.inputs import EventInputs
 
-
 WORTH_A_GROUP = 0.15
 """Least share of a batch that is treated apart because its histories are short."""
 
