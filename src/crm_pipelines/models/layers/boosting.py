@@ -3,6 +3,7 @@
 Ke et al. 2017, "LightGBM: a highly efficient gradient boosting decision tree", NeurIPS 30.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class BoostingParameters(Parameters):
 
 
 class BoostedTrees:
-    """Multi-class boosting with early stopping on validation.
+    """Boosting with early stopping on validation; one tree a round and class, one a round for two classes.
 
     Args:
         parameters: hyper-parameters. seed: of rows and features drawn.
@@ -45,15 +46,24 @@ class BoostedTrees:
         self._booster: Any = None
 
     def fit(
-        self, x: np.ndarray, y: np.ndarray, validation_x: np.ndarray, validation_y: np.ndarray
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        validation_x: np.ndarray,
+        validation_y: np.ndarray,
+        *,
+        categorical: Sequence[int] = (),
     ) -> list[dict[str, float]]:
-        """Boost on rows (N, F) with classes (N,) until the validation log-loss stops falling; one row a round."""
+        """Boost on rows (N, F) with classes (N,) until the validation log-loss stops falling; one row a round.
+
+        ``categorical`` columns hold codes, which are split into sets rather than at a threshold.
+        """
         import lightgbm
 
         c = self.parameters
+        kind = {"objective": "binary"} if self.classes == 2 else {"objective": "multiclass", "num_class": self.classes}
         settings = {
-            "objective": "multiclass",
-            "num_class": self.classes,
+            **kind,
             "learning_rate": c.learning_rate,
             "num_leaves": c.leaves,
             "min_data_in_leaf": c.minimum_leaf,
@@ -67,7 +77,7 @@ class BoostedTrees:
             "force_row_wise": True,
             "verbosity": -1,
         }
-        train = lightgbm.Dataset(x, y)
+        train = lightgbm.Dataset(x, y, categorical_feature=list(categorical))
         validation = train.create_valid(validation_x, validation_y)
         losses: dict[str, dict[str, list[float]]] = {}
         booster = lightgbm.train(
@@ -91,6 +101,8 @@ class BoostedTrees:
 
             self._booster = lightgbm.Booster(model_str=self.text)
         rows = np.asarray(self._booster.predict(x, num_threads=self.parameters.threads))
+        if rows.ndim == 1:  # the second of two classes
+            rows = np.stack([1 - rows, rows], axis=1)
         shares: np.ndarray = rows / rows.sum(axis=1, keepdims=True)
         return shares
 
