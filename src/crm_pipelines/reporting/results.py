@@ -35,6 +35,7 @@ from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
 logger = logging.getLogger(__name__)
 
 PREPROCESSING: Final = "preprocessing"
+RECORDS: Final = "records"
 REPORT_FILE: Final = "index.html"
 
 _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
@@ -197,7 +198,9 @@ def _read_source(folder: Path) -> SourceResults | None:
         pipelines=tuple(
             pipeline
             for child in sorted(folder.iterdir())
-            if child.is_dir() and child.name != PREPROCESSING and (pipeline := _read_pipeline(child)) is not None
+            if child.is_dir()
+            and child.name not in (PREPROCESSING, RECORDS)
+            and (pipeline := _read_pipeline(child)) is not None
         ),
     )
     nothing = not (source.overview or source.splits or source.pipelines) and source.cleaning is None

@@ -13,6 +13,7 @@ from crm_pipelines.columns import (
     METRIC,
     MODEL,
     PROTOCOL,
+    PROTOCOL_STRATIFIED,
     PROTOCOL_TIME,
     RESULT_VALUE,
     SHOTS,
@@ -64,9 +65,10 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def main_protocol(rows: pd.DataFrame) -> str:
-    """``time`` where it was run, else the first protocol in the table."""
+    """``stratified`` or else ``time`` where it was run, else the first protocol in the table."""
     present = list(dict.fromkeys(rows[PROTOCOL]))
-    return PROTOCOL_TIME if PROTOCOL_TIME in present or not present else str(present[0])
+    preferred = [name for name in (PROTOCOL_STRATIFIED, PROTOCOL_TIME) if name in present]
+    return str(next(iter([*preferred, *present]), PROTOCOL_TIME))
 
 
 def sorted_models(frame: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -1,0 +1,69 @@
+"""Thin nodes of ``risk``; the work is done in ``benchmark``."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from crm_pipelines.benchmark.curves import risk_curves
+from crm_pipelines.benchmark.results import data_fingerprint, tabulate
+from crm_pipelines.columns import FOLD, PROTOCOL, PROTOCOL_STRATIFIED
+from crm_pipelines.config import RunParameters, SourceSpec, parse
+from crm_pipelines.records.assembly import assemble
+from crm_pipelines.runs import PendingRun, StoredRun
+from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def training_of(row: str) -> Callable[..., dict[str, PendingRun]]:
+    """The training node's function for one model, or for a row that shows what a leak would fake."""
+
+    def train(
+        record_arrays: Arrays,
+        record_splits: list[dict[str, Any]],
+        source_spec: SourceSpec,
+        source: str,
+        runs: RunParameters,
+        config: dict[str, Any],
+    ) -> dict[str, PendingRun]:
+        """The runs of the model, none if it is not asked for; those of the same data, parameters and code are kept."""
+        from crm_pipelines.benchmark.risk import RISK, base_of, plan_runs  # torch takes seconds to import
+        from crm_pipelines.benchmark.running import variants_of, within_budget
+        from crm_pipelines.models.registry import risk_model
+
+        model = base_of(row)
+        if runs.models and row not in runs.models:
+            return {}
+        views = {
+            f"{split[PROTOCOL]}/fold={split[FOLD]}": partial(assemble, split, record_arrays) for split in record_splits
+        }
+        main = parse(risk_model(model).Config, config, f"{RISK}.{model}.config")
+        main = within_budget(main, source_spec.training_events)
+        runs = runs.model_copy(update={"seeds": runs.seeds[: source_spec.most_seeds]})
+        variants = variants_of(risk_model(model), main, runs.studies if row == model else ())
+        return plan_runs(row, variants, source, views, data_fingerprint({"records": record_arrays}), runs)
+
+    return train
+
+
+def evaluate(
+    runs: RunParameters, challengers: list[str], kedro_environment: str, *models: list[StoredRun]
+) -> tuple[pd.DataFrame | dict[str, Any], ...]:
+    """Every result table, from the runs of all models, marked with the configuration environment."""
+    from crm_pipelines.benchmark.risk import COMPARED, SLICES
+
+    stored = [run for several in models for run in several]
+    tables = tabulate(
+        stored,
+        challengers,
+        runs.resamples,
+        processes=runs.processes,
+        slices=SLICES,
+        protocol=PROTOCOL_STRATIFIED,
+        compared=COMPARED,
+    )
+    tables = tables._replace(environment={**tables.environment, KEDRO_ENVIRONMENT: kedro_environment})
+    return (*tables, risk_curves(stored))
