@@ -383,3 +383,26 @@ class RunParameters(Parameters):
     timed_calls: int = Field(default=20, ge=1)
     models: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
     studies: Annotated[tuple[Literal["ablation", "sensitivity"], ...], BeforeValidator(_words)] = ()
+
+
+class ScoringParameters(Parameters):
+    """What is written for use about each record.
+
+    Attributes:
+        model: the model that scores; empty takes the one of lowest log-loss on validation.
+        bands: name -> risk below which a record belongs to it, ascending, the last 1; absolute, not shares of records.
+        reasons: how many reasons are given.
+        budget: share of records that can be contacted, for the "who to contact" cut.
+    """
+
+    model: str = ""
+    bands: dict[str, float] = {"low": 0.1, "moderate": 0.25, "raised": 0.5, "high": 1.0}
+    reasons: int = Field(default=3, ge=1, le=10)
+    budget: float = Field(default=0.1, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        bounds = list(self.bands.values())
+        if bounds != sorted(set(bounds)) or not bounds or bounds[-1] != 1 or bounds[0] <= 0:
+            raise ValueError("'bands' must name rising bounds above 0, the last of them 1")
+        return self

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from crm_pipelines.benchmark.curves import risk_curves
 from crm_pipelines.benchmark.results import data_fingerprint, tabulate
-from crm_pipelines.columns import FOLD, PROTOCOL, PROTOCOL_STRATIFIED
-from crm_pipelines.config import RunParameters, SourceSpec, parse
+from crm_pipelines.columns import FOLD, MODEL, PROTOCOL, PROTOCOL_STRATIFIED
+from crm_pipelines.config import RunParameters, ScoringParameters, SourceSpec, parse
+from crm_pipelines.errors import UserError
 from crm_pipelines.records.assembly import assemble
 from crm_pipelines.runs import PendingRun, StoredRun
 from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
@@ -67,3 +68,32 @@ def evaluate(
     )
     tables = tables._replace(environment={**tables.environment, KEDRO_ENVIRONMENT: kedro_environment})
     return (*tables, risk_curves(stored))
+
+
+def score(
+    record_arrays: Arrays,
+    record_splits: list[dict[str, Any]],
+    runs: RunParameters,
+    scoring: ScoringParameters,
+    *models: list[StoredRun],
+) -> tuple[pd.DataFrame, ...]:
+    """One row per record for use, with attention, importance and intervals of the model behind it."""
+    from crm_pipelines.benchmark import risk_scores  # torch takes seconds to import
+    from crm_pipelines.models.registry import RISK_MODELS, risk_model
+    from crm_pipelines.training.seeds import seed_everything
+
+    seed_everything(runs.seeds[0], runs.threads)
+    folds = {split[FOLD]: split for split in record_splits if split[PROTOCOL] == PROTOCOL_STRATIFIED}
+
+    def open_model(run: StoredRun) -> Any:
+        if run.model_path is None:
+            raise UserError(f"no fitted model is stored in {run.path}; delete that folder and run the model again")
+        return risk_model(run.manifest[MODEL]).load(run.model_path)
+
+    return risk_scores.score(
+        dict(zip(RISK_MODELS, models, strict=True)),
+        lambda fold: assemble(folds[fold], record_arrays),
+        open_model,
+        record_arrays,
+        scoring,
+    )

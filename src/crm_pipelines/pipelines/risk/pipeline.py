@@ -4,7 +4,7 @@ from typing import Final
 
 from kedro.pipeline import Pipeline, node
 
-from crm_pipelines.models.registry import LEAKY_ROWS, RISK_ROWS
+from crm_pipelines.models.registry import LEAKY_ROWS, RISK_MODELS, RISK_ROWS
 from crm_pipelines.pipelines.risk import nodes
 
 PREPARED: Final = ("record_arrays", "record_splits")
@@ -43,7 +43,7 @@ def _model(name: str) -> Pipeline:
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Prepared records -> runs of every model -> result tables."""
+    """Prepared records -> runs of every model -> result tables, and one row per record for use."""
     evaluation = Pipeline(
         [
             node(
@@ -56,7 +56,18 @@ def create_pipeline(**_: object) -> Pipeline:
                 ],
                 [f"risk_{table}" for table in TABLES],
                 name="evaluate_risk_runs",
-            )
+            ),
+            node(
+                nodes.score,
+                [
+                    *PREPARED,
+                    "params:risk.runs",
+                    "params:risk.scoring",
+                    *(runs_of(name) for name in RISK_MODELS),
+                ],
+                ["risk_scores", "risk_attention", "risk_importance", "risk_intervals"],
+                name="score_records",
+            ),
         ]
     )
     return sum((_model(name) for name in RISK_ROWS), start=evaluation)
