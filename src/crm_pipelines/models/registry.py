@@ -40,6 +40,7 @@ _RISK: Final = {
     "cnn": ("cnn", "CNN"),
     "lstm": ("lstm", "LSTM"),
     "qrcnn_lstm": ("qrcnn_lstm", "QRCNNLSTM"),
+    "qrcnn_lstm_plus": ("qrcnn_lstm_plus", "QRCNNLSTMPlus"),
 }
 """name -> (module, class) below ``models.risk``."""
 

@@ -32,6 +32,17 @@ class BoostingParameters(Parameters):
     threads: int = Field(default=1, ge=1)
 
 
+class TableBoostingParameters(BoostingParameters):
+    """With defaults for tables of records: there are fewer columns, and each row is another customer."""
+
+    rounds: int = Field(default=1500, ge=1)
+    patience: int = Field(default=50, ge=1)
+    learning_rate: float = Field(default=0.03, gt=0)
+    minimum_leaf: int = Field(default=20, ge=1)
+    feature_share: float = Field(default=0.6, gt=0, le=1)
+    l2: float = Field(default=1.0, ge=0)
+
+
 class BoostedTrees:
     """Boosting with early stopping on validation; one tree a round and class, one a round for two classes.
 

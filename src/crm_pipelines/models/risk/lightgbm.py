@@ -8,33 +8,21 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field
 
 from crm_pipelines.config import Parameters
 from crm_pipelines.errors import UserError
-from crm_pipelines.models.layers.boosting import BoostedTrees, BoostingParameters
+from crm_pipelines.models.layers.boosting import BoostedTrees, TableBoostingParameters
 from crm_pipelines.models.layers.record_columns import coded_columns
 from crm_pipelines.records.inputs import RecordInputs
-
-
-class LightGBMConfig(BoostingParameters):
-    """As for events, with defaults for tables: there are fewer columns, and each row is another customer."""
-
-    rounds: int = Field(default=1500, ge=1)
-    patience: int = Field(default=50, ge=1)
-    learning_rate: float = Field(default=0.03, gt=0)
-    minimum_leaf: int = Field(default=20, ge=1)
-    feature_share: float = Field(default=0.6, gt=0, le=1)
-    l2: float = Field(default=1.0, ge=0)
 
 
 class LightGBM:
     """Boosted trees as the model contract has them."""
 
     name: ClassVar[str] = "lightgbm"
-    Config: ClassVar[type[Parameters]] = LightGBMConfig
+    Config: ClassVar[type[Parameters]] = TableBoostingParameters
 
-    def __init__(self, config: LightGBMConfig, seed: int = 42) -> None:
+    def __init__(self, config: TableBoostingParameters, seed: int = 42) -> None:
         self.config, self.seed = config, seed
         self.trees = BoostedTrees(config, seed, 2)
 
@@ -68,7 +56,7 @@ class LightGBM:
             trees = (directory / "trees.txt").read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise UserError(f"{directory}: no readable model here ({error}); train it again") from error
-        model = cls(LightGBMConfig(**stored["config"]), stored["seed"])
+        model = cls(TableBoostingParameters(**stored["config"]), stored["seed"])
         model.trees = BoostedTrees(model.config, model.seed, 2, trees)
         return model
 

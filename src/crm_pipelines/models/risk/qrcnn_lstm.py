@@ -139,7 +139,7 @@ class QRCNNLSTM(RiskNetwork):
     name: ClassVar[str] = "qrcnn_lstm"
     Config: ClassVar[type[Parameters]] = QRCNNLSTMConfig
     config: QRCNNLSTMConfig
-    studies: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {"encoder": ENCODERS, "attention": ATTENTIONS}
+    studies: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {"ablation": {**ENCODERS, **ATTENTIONS}}
 
     def __init__(self, config: QRCNNLSTMConfig, seed: int = 42) -> None:
         super().__init__(config, seed)
