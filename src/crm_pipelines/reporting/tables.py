@@ -12,6 +12,7 @@ from crm_pipelines.columns import (
     MAIN_VARIANT,
     METRIC,
     MODEL,
+    PIPELINE,
     PROTOCOL,
     PROTOCOL_STRATIFIED,
     PROTOCOL_TIME,
@@ -30,6 +31,7 @@ from crm_pipelines.reporting.names import (
     CLASS_AUC,
     EFFICIENCY_METRICS,
     FOCUS,
+    FOCUS_OF,
     PERFORMANCE_METRICS,
     metric_name,
     model_rank,
@@ -182,9 +184,11 @@ def cold_start_table(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def focus_models(comparisons: pd.DataFrame) -> tuple[str, ...]:
-    """The models of the headlines: those of ``FOCUS`` that were compared, else the first compared, if any."""
+    """The models of the headlines: those of ``FOCUS_OF`` that were compared, else the first compared, if any."""
     compared = {*comparisons[MODEL], *comparisons["peer"]}
-    return tuple(model for model in FOCUS if model in compared) or tuple(comparisons[MODEL].head(1))
+    pipeline = next(iter(comparisons[PIPELINE]), "") if PIPELINE in comparisons else ""
+    focus = FOCUS_OF.get(pipeline, FOCUS)
+    return tuple(model for model in focus if model in compared) or tuple(comparisons[MODEL].head(1))
 
 
 def paired_table(comparisons: pd.DataFrame, model: str) -> pd.DataFrame:

@@ -9,9 +9,10 @@ from crm_pipelines.pipelines.reporting import nodes
 
 EXPLANATIONS: Final = ("attention_by_day", "attention_by_feature", "embedding_map", "explanations")
 TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability")
+SCORED: Final = ("risk_curves", "risk_attention", "risk_importance", "risk_intervals", "risk_scores")
 WRITTEN_BEFORE: Final = {
     "coldstart": (*(f"coldstart_{table}" for table in TABLES), *EXPLANATIONS),
-    "risk": (*(f"risk_{table}" for table in TABLES), "risk_curves"),
+    "risk": (*(f"risk_{table}" for table in TABLES), *SCORED),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
 
@@ -72,4 +73,20 @@ def _coldstart() -> Pipeline:
 
 def _risk() -> Pipeline:
     """Tables and figures of paper C."""
-    return Pipeline(_figures("risk"))
+    return Pipeline(
+        [
+            node(
+                nodes.make_paper_c_tables,
+                ["risk_metrics", "risk_efficiency", "risk_comparisons", "params:source"],
+                [f"paper_c_table_{number}" for number in range(1, 5)],
+                name="make_paper_c_tables",
+            ),
+            node(
+                nodes.make_risk_figures,
+                ["risk_curves", "risk_attention", "risk_intervals", "params:risk.scoring"],
+                [f"risk_{name}_figure" for name in ("curves", "gain", "attention", "intervals")],
+                name="make_risk_figures",
+            ),
+            *_figures("risk"),
+        ]
+    )

@@ -13,6 +13,7 @@ from crm_pipelines.columns import FOLD, MODEL, PROTOCOL, PROTOCOL_STRATIFIED
 from crm_pipelines.config import RunParameters, ScoringParameters, SourceSpec, parse
 from crm_pipelines.errors import UserError
 from crm_pipelines.records.assembly import assemble
+from crm_pipelines.reporting.results import CONTACT_BUDGET
 from crm_pipelines.runs import PendingRun, StoredRun
 from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
 
@@ -51,7 +52,11 @@ def training_of(row: str) -> Callable[..., dict[str, PendingRun]]:
 
 
 def evaluate(
-    runs: RunParameters, challengers: list[str], kedro_environment: str, *models: list[StoredRun]
+    runs: RunParameters,
+    challengers: list[str],
+    scoring: ScoringParameters,
+    kedro_environment: str,
+    *models: list[StoredRun],
 ) -> tuple[pd.DataFrame | dict[str, Any], ...]:
     """Every result table, from the runs of all models, marked with the configuration environment."""
     from crm_pipelines.benchmark.risk import COMPARED, SLICES
@@ -66,7 +71,8 @@ def evaluate(
         protocol=PROTOCOL_STRATIFIED,
         compared=COMPARED,
     )
-    tables = tables._replace(environment={**tables.environment, KEDRO_ENVIRONMENT: kedro_environment})
+    marks = {KEDRO_ENVIRONMENT: kedro_environment, CONTACT_BUDGET: scoring.budget}
+    tables = tables._replace(environment={**tables.environment, **marks})
     return (*tables, risk_curves(stored))
 
 

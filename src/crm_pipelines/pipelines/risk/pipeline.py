@@ -51,6 +51,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 [
                     "params:risk.runs",
                     "params:risk.challengers",
+                    "params:risk.scoring",
                     "params:kedro_environment",
                     *(runs_of(name) for name in RISK_ROWS),
                 ],
