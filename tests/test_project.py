@@ -39,7 +39,7 @@ def catalog_of(project: Path, env: str | None = None, **params: str):
 def test_every_pipeline_is_registered():
     registered = register_pipelines()
     assert set(STAGES) - set(CHAINS) <= set(registered)
-    assert {"__default__", "coldstart", "coldstart_models"} <= set(registered)
+    assert {"__default__", "coldstart", "coldstart_models", "risk", "risk_models", "risk_reporting"} <= set(registered)
     assert all(pipeline.nodes for pipeline in registered.values())
 
 
@@ -48,7 +48,8 @@ def test_a_chain_is_its_stages_one_after_another():
     names = {node.name for node in registered["coldstart"].nodes}
     for stage in ("ingestion", "preprocessing", "coldstart_models", "reporting"):
         assert {node.name for node in registered[stage].nodes} <= names
-    assert registered["coldstart"].inputs() & {"interactions", "event_stores", "metrics"} == set()
+    assert registered["coldstart"].inputs() & {"interactions", "event_stores", "coldstart_metrics"} == set()
+    assert registered["risk"].inputs() & {"records", "record_arrays", "risk_metrics"} == set()
     assert registered["__default__"].nodes == registered[DEFAULT].nodes
 
 

@@ -16,6 +16,18 @@ ROW: Final = "row"
 
 INTERACTION_COLUMNS: Final = (CUSTOMER_ID, ITEM_ID, TIMESTAMP, BEHAVIOUR, VALUE, TEXT, ROW)
 
+# Records ----------------------------------------------------------------------------------------------------
+RECORD_ID: Final = "record_id"
+LABEL: Final = "label"
+"""Name of the class of a record's outcome."""
+AMOUNT: Final = "amount"
+"""Amount of the period after the record; null where the source has none."""
+POSITION: Final = "position"
+"""When the record was made: UTC seconds, or its place in a file that is in the order of time; null without either."""
+
+RECORD_COLUMNS: Final = (RECORD_ID, CUSTOMER_ID, LABEL, AMOUNT, POSITION, ROW)
+"""Columns of every table of records; its attributes and ``<channel>@<step>`` follow."""
+
 # Dense integer ids, in order of first appearance in (timestamp, row) order -----------------------------------
 CUSTOMER: Final = "customer"
 ITEM: Final = "item"
@@ -36,6 +48,7 @@ SHOTS: Final = (0, 1, 5, 10)
 
 PROTOCOL_TIME: Final = "time"
 PROTOCOL_HELD_OUT: Final = "held_out"
+PROTOCOL_STRATIFIED: Final = "stratified"
 
 # Results: one row per number ----------------------------------------------------------------------------
 PAPER: Final = "paper"
@@ -60,6 +73,11 @@ MAIN_VARIANT: Final = "main"
 def cold_slice(side: str, shots: int) -> str:
     """Name of a cold-start slice, for example ``cold_item@1``."""
     return f"cold_{side}@{shots}"
+
+
+def step_column(channel: str, step: str) -> str:
+    """Name of a cell of a record's sequence, for example ``bill@2005-09``."""
+    return f"{channel}@{step}"
 
 
 def probability(label: str) -> str:

@@ -143,13 +143,97 @@ class EntitySpec(Parameters):
         return (*self.numeric, *self.categorical, *self.text, *self.sensitive)
 
 
+class RecordsSpec(Parameters):
+    """One table with a row per record (a customer, a loan, a call) and a yes-no outcome, the risk.
+
+    Columns are called as in the file; all of them are optional but for what the reader needs.
+
+    Attributes:
+        reader: ``records`` for one's own table, or a published format: ``credit``, ``telco``, ``bank``, ``retail``.
+        file: path below ``raw_root``, as for interactions.
+        id: identifies a record; without it the records are numbered.
+        customer: whom a record belongs to, where a customer may have several; else the record itself.
+        label: the outcome. classes: raw label -> class; two classes, of which the last declared is the risk.
+        numeric, categorical: what models are given.
+        sensitive: categorical columns used to measure group fairness and never given to a model.
+        groups: those of the columns given to models by which fairness is measured too.
+        leaky: numeric columns known only after the outcome: never given to a model, but for one labelled row that
+            shows what they would fake.
+        channels: channel -> its columns, one per step, oldest first; together the sequence of a record.
+        steps: names of the steps, oldest first; 1, 2, ... without them.
+        amount: amount of the next period, whose quantiles are estimated; never given to a model.
+        date: when the record was made. timestamp_format, utc_offset_hours: as for interactions.
+        in_order: the records stand in the order of time though they have no date.
+        missing: cells that mean "no value", beside the usual spellings.
+        guess: take every column not named here too: as numbers where all its cells are, else as categories.
+        trusted: columns that may tell the outcome nearly alone without stopping the run.
+        unreadable: ``stop`` at a cell that is not a number, or ``blank`` it (counted).
+        label_days: retail: no purchase within this many days after the reference date is the risk.
+        weeks: retail: weeks of history before the reference date, one step each.
+        snapshots: retail: reference dates, ``label_days`` apart, the last ``label_days`` before the end of the log.
+    """
+
+    reader: Literal["records", "credit", "telco", "bank", "retail"] = "records"
+    file: RelativePath
+    id: str | None = None
+    customer: str | None = None
+    label: str | None = None
+    classes: dict[str, str]
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    leaky: tuple[str, ...] = ()
+    channels: dict[str, tuple[str, ...]] = {}
+    steps: tuple[str, ...] = ()
+    amount: str | None = None
+    date: str | None = None
+    timestamp_format: str = "seconds"
+    utc_offset_hours: float = Field(default=0.0, ge=-14, le=14)
+    in_order: bool = False
+    missing: tuple[str, ...] = ()
+    guess: bool = False
+    trusted: tuple[str, ...] = ()
+    unreadable: Literal["stop", "blank"] = "stop"
+    label_days: int = Field(default=90, ge=1)
+    weeks: int = Field(default=26, ge=1, le=520)
+    snapshots: int = Field(default=3, ge=1, le=12)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len(set(self.classes.values())) != 2:
+            raise ValueError("'classes' must name two classes (raw label: class), the last of them the risk")
+        lengths = {len(columns) for columns in self.channels.values()}
+        if len(lengths) > 1 or 0 in lengths:
+            raise ValueError("every channel under 'channels' needs one column per step, equally many, oldest first")
+        if self.steps and lengths and {len(self.steps)} != lengths:
+            raise ValueError(f"'steps' names {len(self.steps)} steps, but the channels have {lengths.pop()} columns")
+        columns = [*self.attributes, *(column for several in self.channels.values() for column in several)]
+        special = (self.id, self.customer, self.label, self.amount, self.date)
+        columns += [name for name in special if name is not None and not (name == self.customer == self.id)]
+        repeated = sorted({name for name in columns if columns.count(name) > 1})
+        if repeated:
+            raise ValueError(f"columns declared twice: {repeated}")
+        if self.date is not None and self.in_order:
+            raise ValueError("give either 'date' or 'in_order: true'")
+        return self
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Every declared column beside the sequence and the special ones."""
+        return (*self.numeric, *self.categorical, *self.sensitive, *self.leaky)
+
+
 class SourceSpec(Parameters):
     """One block of ``sources:``; everything the project knows about a data source.
 
+    A block carries a log of ``interactions`` (for behaviour prediction), a table of ``records`` (for risk), or both.
+
     Attributes:
         title: name shown in reports.
-        reader: the published format, or ``tables`` for one's own CSV, parquet or JSON-lines files.
-        interactions, customers, items: the canonical tables.
+        reader: the published format of the interactions, or ``tables`` for one's own CSV, parquet or JSON-lines files.
+        log, customers, items: the canonical tables; ``log`` is written ``interactions`` in the block.
+        table: the records, written ``records`` in the block.
         extra_files: further files of a published format, by role (``reviews``, ``metadata``).
         time_unit: seconds in the source's natural unit of time (the tau of the TFP-Net decay).
         horizon_days: how far ahead "soon" reaches for this source.
@@ -158,8 +242,9 @@ class SourceSpec(Parameters):
     """
 
     title: str
-    reader: Literal["demo", "taobao", "amazon", "movielens", "tables"]
-    interactions: InteractionsSpec
+    reader: Literal["demo", "taobao", "amazon", "movielens", "tables"] | None = None
+    log: InteractionsSpec | None = Field(default=None, alias="interactions")
+    table: RecordsSpec | None = Field(default=None, alias="records")
     customers: EntitySpec = EntitySpec()
     items: EntitySpec = EntitySpec()
     extra_files: dict[str, RelativePath] = {}
@@ -172,6 +257,58 @@ class SourceSpec(Parameters):
     @classmethod
     def _paths(cls, files: dict[str, str]) -> dict[str, str]:
         return {role: _relative(path) for role, path in files.items()}
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> Self:
+        if self.log is None and self.table is None:
+            raise ValueError("give 'interactions' (a log of events), 'records' (a table of outcomes), or both")
+        if self.log is not None and self.reader is None:
+            raise ValueError("'interactions' needs a 'reader' beside it: a published format, or 'tables'")
+        return self
+
+    @property
+    def interactions(self) -> InteractionsSpec:
+        """The log of interactions; UserError for a source without one."""
+        if self.log is None:
+            raise UserError(
+                f"source '{self.title}' has no 'interactions', which this pipeline reads: choose another source, "
+                "add that block, or run --pipelines=risk on its records"
+            )
+        return self.log
+
+    @property
+    def records(self) -> RecordsSpec:
+        """The table of records; UserError for a source without one."""
+        if self.table is None:
+            raise UserError(
+                f"source '{self.title}' has no 'records', which this pipeline reads: choose another source "
+                "(such as credit, telco, retail, bank), or add that block"
+            )
+        return self.table
+
+
+class FoldParameters(Parameters):
+    """How records are split; the classes keep their shares in every part of a shuffled fold.
+
+    Attributes:
+        folds: of the shuffled, stratified cross-validation.
+        validation_share: share of the training folds kept for validation.
+        history_share: share of dated or ordered records, by time, before the cut of the protocol ``time``.
+        time_validation_share: share of that history, its last records, kept for validation.
+        seed: shuffles the records.
+        minimum: fewest records in all, and fewest of each class, else the run stops.
+        leak_auc: area under the ROC curve from which a single column stops the run, for it must hold the outcome.
+        leaks: add the labelled rows that show what a leak would fake.
+    """
+
+    folds: int = Field(default=5, ge=2, le=20)
+    validation_share: float = Field(default=0.2, gt=0, lt=1)
+    history_share: float = Field(default=0.8, gt=0, lt=1)
+    time_validation_share: float = Field(default=0.1, gt=0, lt=1)
+    seed: int = 42
+    minimum: dict[Literal["records", "class"], int] = {"records": 100, "class": 15}
+    leak_auc: float = Field(default=0.98, gt=0.5, le=1)
+    leaks: bool = True
 
 
 class SplitParameters(Parameters):
@@ -246,3 +383,26 @@ class RunParameters(Parameters):
     timed_calls: int = Field(default=20, ge=1)
     models: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
     studies: Annotated[tuple[Literal["ablation", "sensitivity"], ...], BeforeValidator(_words)] = ()
+
+
+class ScoringParameters(Parameters):
+    """What is written for use about each record.
+
+    Attributes:
+        model: the model that scores; empty takes the one of lowest log-loss on validation.
+        bands: name -> risk below which a record belongs to it, ascending, the last 1; absolute, not shares of records.
+        reasons: how many reasons are given.
+        budget: share of records that can be contacted, for the "who to contact" cut.
+    """
+
+    model: str = ""
+    bands: dict[str, float] = {"low": 0.1, "moderate": 0.25, "raised": 0.5, "high": 1.0}
+    reasons: int = Field(default=3, ge=1, le=10)
+    budget: float = Field(default=0.1, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        bounds = list(self.bands.values())
+        if bounds != sorted(set(bounds)) or not bounds or bounds[-1] != 1 or bounds[0] <= 0:
+            raise ValueError("'bands' must name rising bounds above 0, the last of them 1")
+        return self

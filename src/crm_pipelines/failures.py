@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator
+from typing import get_args
 
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
@@ -94,7 +95,8 @@ def parameter_problems(name: str, model: type[BaseModel] | None, error: Validati
 def _keys(model: type[BaseModel] | None, location: tuple[int | str, ...]) -> list[str]:
     """Keys accepted at a place inside a parameter block; empty where the place is not a plain nested model."""
     for part in location:
-        field = model.model_fields.get(str(part)) if model else None
-        inner = field.annotation if field else None
-        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
-    return list(model.model_fields) if model else []
+        fields = model.model_fields if model else {}
+        field = fields.get(str(part)) or next((each for each in fields.values() if each.alias == part), None)
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []

@@ -29,9 +29,9 @@ from crm_pipelines.runtime_parameters import (
 logger = logging.getLogger(__name__)
 
 PARAMETER = "params:"
-_MODEL_CONFIG = re.compile(r"params:(coldstart\.(\w+)\.config)")
-_CHALLENGERS = "params:coldstart.challengers"
-_RUNS = "params:coldstart.runs"
+_MODEL_CONFIG = re.compile(r"params:((coldstart|risk)\.(\w+)\.config)")
+_CHALLENGERS = re.compile(r"params:((coldstart|risk)\.challengers)")
+_RUNS = re.compile(r"params:((coldstart|risk)\.runs)")
 
 
 class PrepareParameters:
@@ -61,34 +61,39 @@ class CheckParameters:
         Raises:
             UserError: naming the key.
         """
-        everything = sum(pipelines.values(), Pipeline([])).inputs()
+        everything = {name for each in pipelines.values() for name in each.inputs()}
         read = {name.removeprefix(PARAMETER) for name in everything if name.startswith(PARAMETER)}
         if "parameters" not in everything:  # a node that takes all of them could read any
             check_parameters_are_read(catalog.load("parameters"), read)
         for name in sorted(pipeline.inputs()):
             if found := _MODEL_CONFIG.fullmatch(name):
-                from crm_pipelines.models.registry import behaviour_model
-
-                parse(behaviour_model(found[2]).Config, catalog.load(name), found[1])
-            elif name == _CHALLENGERS:
-                _check_models("coldstart.challengers", catalog.load(name))
-            elif name == _RUNS:
+                parse(_model_class(found[2], found[3]).Config, catalog.load(name), found[1])
+            elif found := _CHALLENGERS.fullmatch(name):
+                _check_models(found[2], found[1], catalog.load(name))
+            elif found := _RUNS.fullmatch(name):
                 runs = catalog.load(name)
                 if isinstance(runs, dict):
-                    runs = parse(RunParameters, runs, "coldstart.runs")
-                _check_models("coldstart.runs.models", runs.models)
+                    runs = parse(RunParameters, runs, found[1])
+                _check_models(found[2], f"{found[1]}.models", runs.models)
 
 
-def _check_models(parameter: str, models: object) -> None:
-    """Stop at what is no list of known models."""
-    from crm_pipelines.models.registry import BEHAVIOUR_MODELS
+def _model_class(pipeline: str, name: str) -> Any:
+    """The class of a pipeline's model."""
+    from crm_pipelines.models.registry import behaviour_model, risk_model
 
+    return (risk_model if pipeline == "risk" else behaviour_model)(name)
+
+
+def _check_models(pipeline: str, parameter: str, models: object) -> None:
+    """Stop at what is no list of a pipeline's models."""
+    from crm_pipelines.models.registry import BEHAVIOUR_MODELS, RISK_ROWS
+
+    known = RISK_ROWS if pipeline == "risk" else BEHAVIOUR_MODELS
     if not isinstance(models, list | tuple):
         raise UserError(f"parameter '{parameter}' must be a list, such as [{models}]")
     for model in models:
-        if model not in BEHAVIOUR_MODELS:
-            hint = did_you_mean(str(model), BEHAVIOUR_MODELS)
-            raise UserError(f"parameter '{parameter}': there is no model '{model}'{hint}")
+        if model not in known:
+            raise UserError(f"parameter '{parameter}': there is no model '{model}'{did_you_mean(str(model), known)}")
 
 
 class ReportProgress:

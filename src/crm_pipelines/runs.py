@@ -21,6 +21,9 @@ HISTORY_FILE = "history.json"
 MANIFEST_FILE = "run.json"
 MODEL_FOLDER = "model"
 
+NOT_APPLICABLE = "not_applicable"
+"""Key of a manifest that says why a model could not be fitted on a source; such a run has no predictions."""
+
 
 @dataclass(frozen=True)
 class Run:

@@ -68,6 +68,33 @@ class Items(pa.DataFrameModel):
         return _unique(data.table, c.ITEM_ID)
 
 
+class Records(pa.DataFrameModel):
+    """Records as read; attributes and the cells of the sequence are further columns, declared in the source block.
+
+    ``position`` is UTC seconds or the place in an ordered file; ``row`` numbers the records from 1.
+    """
+
+    record_id: dt.String = pa.Field(nullable=True)
+    customer_id: dt.String = pa.Field(nullable=True)
+    label: dt.String = pa.Field(nullable=True)
+    amount: dt.Float64 = pa.Field(nullable=True)
+    position: dt.Int64 = pa.Field(nullable=True)
+    row: dt.Int64 = pa.Field(ge=1)
+
+
+class CleanRecords(Records):
+    """Records after cleaning: each has an id of its own and an outcome."""
+
+    record_id: dt.String = pa.Field()
+    customer_id: dt.String = pa.Field()
+    label: dt.String = pa.Field()
+
+    @pa.dataframe_check(error="a record appears twice: 'record_id' must be unique")
+    def one_row_per_record(cls, data: pa.IbisData) -> ir.Table:  # noqa: N805
+        """Ids are unique."""
+        return _unique(data.table, c.RECORD_ID)
+
+
 def _unique(table: ir.Table, column: str) -> ir.Table:
     """One boolean: no value of the column repeats (pandera's own ``unique`` is not checked on Ibis tables)."""
     return table.aggregate(unique=table[column].nunique() + table[column].isnull().any().cast(int) == table.count())

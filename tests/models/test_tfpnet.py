@@ -7,7 +7,7 @@ import pytest
 import torch
 from shops import prepare, shop_columns
 
-from crm_pipelines.benchmark.behaviour import variants_of
+from crm_pipelines.benchmark.running import variants_of
 from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
 from crm_pipelines.models.layers.deepfm import DeepFM
 from crm_pipelines.models.layers.event_log import EventLog

@@ -11,7 +11,7 @@ from kedro.runner import SequentialRunner
 from crm_pipelines import schemas
 from crm_pipelines.columns import INTERACTION_COLUMNS
 from crm_pipelines.pipelines.ingestion import create_pipeline
-from crm_pipelines.sources import READERS, RawFolder, select_source
+from crm_pipelines.sources import READERS, RECORD_READERS, RawFolder, select_source
 
 BLOCK = {
     "title": "Two clicks",
@@ -59,8 +59,11 @@ def test_raw_files_become_canonical_tables(connection, tmp_path):
 def test_every_shipped_block_is_valid(project):
     blocks = yaml.safe_load((project / "conf/base/parameters/sources.yml").read_text(encoding="utf-8"))["sources"]
     assert {"demo", "taobao", "amazon_instruments", "amazon_all_beauty", "movielens"} <= set(blocks)
+    assert {"credit", "telco", "retail", "bank", "bank_additional"} <= set(blocks)
     for name in blocks:
-        assert select_source(blocks, name).reader in READERS
+        block = select_source(blocks, name)
+        assert block.reader in READERS or block.log is None
+        assert block.table is None or block.records.reader in RECORD_READERS
 
 
 def test_the_template_of_an_own_block_is_valid(project):

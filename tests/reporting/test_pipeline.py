@@ -13,9 +13,11 @@ from crm_pipelines.pipelines.reporting.pipeline import WRITTEN_BEFORE
 from crm_pipelines.reporting.results import Results
 
 
-def test_the_page_is_built_after_the_current_runs_results_are_written() -> None:
-    evaluate = node(lambda: [0] * len(WRITTEN_BEFORE), None, list(WRITTEN_BEFORE), name="evaluate")
-    order = [[each.name for each in group] for group in (Pipeline([evaluate]) + create_pipeline()).grouped_nodes]
+@pytest.mark.parametrize("models", sorted(WRITTEN_BEFORE))
+def test_the_page_is_built_after_the_current_runs_results_are_written(models: str) -> None:
+    names = WRITTEN_BEFORE[models]
+    evaluate = node(lambda: [0] * len(names), None, list(names), name="evaluate")
+    order = [[each.name for each in group] for group in (Pipeline([evaluate]) + create_pipeline(models)).grouped_nodes]
     assert order[0] == ["evaluate"]
     assert "build_report" in order[1]
     assert order[2] == ["report_summary"]
@@ -25,7 +27,9 @@ def test_it_writes_the_page_tables_and_figures_and_prints_the_comparison(
     results: Results, caplog: pytest.LogCaptureFixture
 ) -> None:
     (pipeline,) = results.source("taobao").pipelines
-    inputs: dict[str, object] = {name: getattr(pipeline, name) for name in WRITTEN_BEFORE}
+    inputs: dict[str, object] = {
+        name: getattr(pipeline, name.removeprefix("coldstart_")) for name in WRITTEN_BEFORE["coldstart"]
+    }
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
     catalog["results"] = MemoryDataset(results)
     catalog["params:source"] = MemoryDataset("taobao")
@@ -33,10 +37,11 @@ def test_it_writes_the_page_tables_and_figures_and_prints_the_comparison(
         outputs = SequentialRunner().run(create_pipeline(), catalog)
     written = {name: dataset.load() for name, dataset in outputs.items()}
     papers = {f"paper_a_table_{number}" for number in range(1, 6)}
-    assert set(written) >= {*papers, "performance_figure", "calibration_figure", "attention_figure", "embedding_figure"}
+    figures = {"coldstart_performance_figure", "coldstart_calibration_figure", "attention_figure", "embedding_figure"}
+    assert set(written) >= {*papers, *figures}
     assert all(len(written[name]) for name in papers)
     assert {"published", "mean", "peer", "difference", "low", "high"} <= set(written["paper_a_table_1"])
-    assert len(written["calibration_figure"].data)
+    assert len(written["coldstart_calibration_figure"].data)
     assert "TFP-Net beats Majority class" in caplog.text
 
 

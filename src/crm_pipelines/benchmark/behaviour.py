@@ -1,69 +1,48 @@
 """Runs of behaviour models (paper A): models x protocols x folds x seeds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from crm_pipelines.benchmark import running
 from crm_pipelines.columns import (
     CUSTOMER,
     EVENT_ID,
-    FOLD,
     GROUP_PREFIX,
-    MAIN_VARIANT,
-    MODEL,
-    PAPER,
-    PIPELINE,
-    PROTOCOL,
     PROTOCOL_TIME,
-    SEED,
     SLICE,
     SLICE_ALL,
     SLICE_VALIDATION,
     SLICE_WARM,
-    SOURCE,
-    VARIANT,
     Y_TRUE,
     probability,
 )
 from crm_pipelines.config import Parameters, RunParameters
-from crm_pipelines.evaluation.efficiency import INFERENCE_BATCH, environment, latencies, measure
+from crm_pipelines.evaluation.efficiency import INFERENCE_BATCH, latencies
 from crm_pipelines.events.features import FeatureBuilder
 from crm_pipelines.events.inputs import EventInputs
 from crm_pipelines.models.behaviour.base import BehaviourModel
 from crm_pipelines.models.registry import behaviour_model, code_of
-from crm_pipelines.runs import PendingRun, Run, code_version, fingerprint
-from crm_pipelines.training.seeds import seed_everything
+from crm_pipelines.runs import PendingRun, Run, code_version
 
 PAPER_A = "A"
 COLDSTART = "coldstart"
 
-_CODE = ("events", "encoding", "text", "preparation", "benchmark/behaviour.py")
-PAPER_BATCH = 32
-"""Training batch at which the paper measures efficiency (Table 2)."""
-TIMED_STEPS = 40
-"""Training steps timed at that batch."""
+_CODE = ("events", "encoding", "text", "preparation", "benchmark/behaviour.py", "benchmark/running.py")
 
 
-def variants_of(model: type[BehaviourModel], main: Parameters, studies: Iterable[str]) -> dict[str, Parameters]:
-    """The main variant, and those of each study that the model has: name -> hyper-parameters."""
-    variants = {MAIN_VARIANT: main}
-    for study in studies:
-        for name, changes in getattr(model, "studies", {}).get(study, {}).items():
-            values = main.model_dump()
-            for key, value in changes.items():
-                values[key] = {**values[key], **value} if isinstance(value, Mapping) else value
-            variants[name] = type(main).model_validate(values)
-    return variants
-
-
-def within_budget(config: Parameters, most_events: int | None) -> Parameters:
-    """Hyper-parameters with which a network sees ``most_events`` in training at most; the same without a limit."""
-    training = getattr(config, "training", None)
-    if training is None or most_events is None or training.most_events <= most_events:
-        return config
-    return config.model_copy(update={"training": training.model_copy(update={"most_events": most_events})})
+def _benchmark(utc_offset_hours: float) -> running.Benchmark:
+    """Paper A's benchmark; the offset is for the features whose latency is measured."""
+    return running.Benchmark(
+        paper=PAPER_A,
+        pipeline=COLDSTART,
+        protocol=PROTOCOL_TIME,
+        model=behaviour_model,
+        predict=predict,
+        measure=lambda model, inputs, calls: _latencies(model, inputs, utc_offset_hours, calls),
+    )
 
 
 def plan_runs(
@@ -75,11 +54,7 @@ def plan_runs(
     parameters: RunParameters,
     utc_offset_hours: float,
 ) -> dict[str, PendingRun]:
-    """Every run of one model that the parameters ask for, to be executed only if it is not stored yet.
-
-    The main variant runs on every view, with held-out entities for the first seed; the others, which belong to
-    studies, on the last fold in time. Latency and what else costs extra time to measure is measured there too, for
-    the first seed.
+    """Every run of one model that the parameters ask for; see `running.plan_runs`.
 
     Args:
         name: the model.
@@ -90,52 +65,9 @@ def plan_runs(
         parameters: seeds and threads.
         utc_offset_hours: for the features whose latency is measured.
     """
-    pending = {}
     code = code_version(*_CODE, *code_of(name))
-    last = [view for view in views if view.startswith(f"{PROTOCOL_TIME}/")][-1:]
-    for variant, config in variants.items():
-        for view, load in views.items():
-            if variant != MAIN_VARIANT and view not in last:
-                continue
-            protocol, fold = view.split("/fold=")
-            for seed in parameters.seeds if protocol == PROTOCOL_TIME else parameters.seeds[:1]:
-                run = {
-                    PAPER: PAPER_A,
-                    PIPELINE: COLDSTART,
-                    SOURCE: source,
-                    MODEL: name,
-                    VARIANT: variant,
-                    PROTOCOL: protocol,
-                    FOLD: int(fold),
-                    SEED: seed,
-                }
-                timed = parameters.timed_calls if view in last and seed == parameters.seeds[0] else 0
-                mark = fingerprint(
-                    {
-                        "run": run,
-                        "config": config.model_dump(mode="json"),
-                        "threads": parameters.threads,
-                        "timed": timed,
-                        "data": data_fingerprint,
-                        "code": code,
-                    }
-                )
-                key = f"{variant}/{view}/seed={seed}"
-                pending[key] = PendingRun(
-                    mark, _execution(run, config, load, parameters.threads, utc_offset_hours, timed)
-                )
-    return pending
-
-
-def _execution(
-    run: dict[str, Any],
-    config: Parameters,
-    load: Callable[[], EventInputs],
-    threads: int,
-    utc_offset_hours: float,
-    timed_calls: int,
-) -> Callable[[], Run]:
-    return lambda: execute(run, config, load(), threads, utc_offset_hours, timed_calls)
+    benchmark = _benchmark(utc_offset_hours)
+    return running.plan_runs(benchmark, name, variants, source, views, data_fingerprint, code, parameters)
 
 
 def execute(
@@ -146,59 +78,8 @@ def execute(
     utc_offset_hours: float,
     timed_calls: int,
 ) -> Run:
-    """Fit, predict and measure one run.
-
-    Args:
-        run: a value for each of ``RUN_COLUMNS``.
-        config: the model's hyper-parameters.
-        inputs: prepared inputs of the run's protocol and fold.
-        threads: CPU threads.
-        utc_offset_hours: of the source.
-        timed_calls: calls by which latency is measured; 0 leaves out all that costs extra time to measure.
-    """
-    seed_everything(run[SEED], threads)
-    model = behaviour_model(run[MODEL])(config, run[SEED])
-    with measure() as cost:
-        history = model.fit(inputs)
-    predictions = predict(model, inputs)
-    facts = cost.training_facts(1, len(inputs.train)) | _training_speed(history, len(inputs.train))
-    facts["parameters"] = float(model.n_parameters)
-    uncounted: tuple[str, ...] = ()
-    if timed_calls:
-        facts |= _latencies(model, inputs, utc_offset_hours, timed_calls)
-        flops, uncounted = _flops(model, inputs)
-        facts |= flops
-        facts |= _paper_batch(model, inputs)  # last, since it trains on
-    efficiency: dict[str, Any] = {
-        "values": facts,
-        "events": len(inputs.train),
-        "environment": environment(),
-        "uncounted_operations": list(uncounted),
-    }
-    frequencies = np.bincount(inputs.labels[inputs.train], minlength=len(inputs.classes))
-    majority = inputs.classes[int(frequencies.argmax())]
-    manifest = {
-        **run,
-        "majority": majority,
-        "config": config.model_dump(mode="json"),
-        "threads": threads,
-        "classes": list(inputs.classes),
-    }
-    return Run(predictions, efficiency, history, manifest, model.save)
-
-
-def _training_speed(history: list[dict[str, float]], events: int) -> dict[str, float]:
-    """Epochs, and seconds of one without validation, of networks; members of an ensemble take turns."""
-    rows = pd.DataFrame(history)
-    if "seconds" not in rows:
-        return {}
-    member = rows["member"] if "member" in rows else pd.Series(0, index=rows.index)
-    per_epoch = float(rows["seconds"].groupby(member).median().sum())
-    return {
-        "epochs": float(len(rows) / member.nunique()),
-        "seconds_per_epoch": per_epoch,
-        "training_events_per_second": events / per_epoch,
-    }
+    """Fit, predict and measure one run; see `running.execute`."""
+    return running.execute(_benchmark(utc_offset_hours), run, config, inputs, threads, timed_calls)
 
 
 def slices_of_test(inputs: EventInputs) -> dict[str, np.ndarray]:
@@ -253,23 +134,3 @@ def _latencies(model: BehaviourModel, inputs: EventInputs, utc_offset_hours: flo
         return forward()
 
     return latencies({"features": features, "forward": forward, "end_to_end": end_to_end}, len(batch), repeats=calls)
-
-
-def _paper_batch(model: BehaviourModel, inputs: EventInputs) -> dict[str, float]:
-    """Training speed at the paper's batch size, from a few steps on a copy; nothing for models without steps."""
-    time_steps = getattr(model, "time_steps", None)
-    if time_steps is None:
-        return {}
-    rate = PAPER_BATCH / time_steps(inputs, PAPER_BATCH, TIMED_STEPS)
-    return {"training_events_per_second_batch_32": rate, "seconds_per_epoch_batch_32": len(inputs.train) / rate}
-
-
-def _flops(model: BehaviourModel, inputs: EventInputs) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Floating-point operations per event where torch can count them, and the operations it does not count."""
-    if getattr(model, "network", None) is None:
-        return {}, ()
-    from crm_pipelines.evaluation.flops import count_flops
-
-    batch = inputs.test[:INFERENCE_BATCH]
-    flops, uncounted = count_flops(lambda: model.predict_proba(inputs, batch))
-    return {"flops_per_event": flops / len(batch)}, uncounted

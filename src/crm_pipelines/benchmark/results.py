@@ -35,9 +35,10 @@ from crm_pipelines.evaluation.efficiency import efficiency_rows
 from crm_pipelines.evaluation.fairness import group_table
 from crm_pipelines.evaluation.metrics import evaluate_run
 from crm_pipelines.evaluation.predictions import DECIDED, class_codes, probability_matrix
-from crm_pipelines.evaluation.rules import fit_rules, with_decisions
+from crm_pipelines.evaluation.ranking import POSITIVE, SCORE, SCORE_METRICS, compare_scores
+from crm_pipelines.evaluation.rules import ValidationRules, fit_rules, with_decisions
 from crm_pipelines.evaluation.significance import compare
-from crm_pipelines.runs import StoredRun
+from crm_pipelines.runs import NOT_APPLICABLE, StoredRun
 
 SLICES = (SLICE_ALL, SLICE_WARM, *(cold_slice(side, k) for side in SIDES for k in SHOTS))
 """Every slice of behaviour prediction; one without queries is listed with n = 0."""
@@ -78,7 +79,7 @@ class _Evaluated(NamedTuple):
     reliability: pd.DataFrame
 
 
-def _evaluate(run: StoredRun, detailed: bool, resamples: int, seed: int) -> _Evaluated:
+def _evaluate(run: StoredRun, detailed: bool, resamples: int, seed: int, slices: Sequence[str]) -> _Evaluated:
     """Score one run; ``detailed`` adds groups and calibration."""
     identity = {column: run.manifest[column] for column in RUN_COLUMNS}
     predictions, measured = run.predictions(), run.efficiency()
@@ -94,19 +95,35 @@ def _evaluate(run: StoredRun, detailed: bool, resamples: int, seed: int) -> _Eva
         reliability = table.rename(columns={"accuracy": "frequency"}).assign(**named)
     return _Evaluated(
         identity,
-        evaluate_run(predictions, identity, SLICES, rules),
+        evaluate_run(predictions, identity, slices, rules),
         efficiency_rows(identity, measured["values"], measured["events"]),
         pd.DataFrame(run.history()).drop(columns="seconds", errors="ignore").assign(**identity),
         measured["environment"],
         measured.get("uncounted_operations", []),
-        choices[[EVENT_ID, CUSTOMER, SLICE, Y_TRUE, DECIDED]],
+        _decided(choices, rules),
         fairness,
         reliability,
     )
 
 
+def _decided(choices: pd.DataFrame, rules: ValidationRules) -> pd.DataFrame:
+    """What comparisons need of a run; with two classes also the calibrated probability of the last."""
+    decided = choices[[EVENT_ID, CUSTOMER, SLICE, Y_TRUE, DECIDED]].copy()
+    if len(rules.classes) == 2:
+        decided[POSITIVE] = (decided[Y_TRUE] == rules.classes[1]).astype(float)
+        decided[SCORE] = apply_temperature(probability_matrix(choices), rules.temperature)[:, 1]
+    return decided
+
+
 def tabulate(
-    runs: Iterable[StoredRun], challengers: Sequence[str], resamples: int, seed: int = 0, processes: int = 1
+    runs: Iterable[StoredRun],
+    challengers: Sequence[str],
+    resamples: int,
+    seed: int = 0,
+    processes: int = 1,
+    slices: Sequence[str] = SLICES,
+    protocol: str = PROTOCOL_TIME,
+    compared: Sequence[str] = ("macro_f1", "accuracy"),
 ) -> Tables:
     """Compute every table from stored runs.
 
@@ -116,18 +133,25 @@ def tabulate(
         resamples: bootstrap resamples of customers.
         seed: of the bootstrap.
         processes: runs scored side by side; the tables are the same for any number.
+        slices: every slice of the test; one without events is listed with n = 0.
+        protocol: the one on whose last fold variants were run.
+        compared: metrics of the differences; ``roc_auc`` and ``log_loss`` for two classes only.
     """
     from joblib import Parallel, delayed
 
     todo, seen = [], set()
+    reasons: dict[str, str] = {}
     for run in runs:
         manifest = run.manifest
+        if NOT_APPLICABLE in manifest:
+            reasons[manifest[MODEL]] = manifest[NOT_APPLICABLE]
+            continue
         main = manifest[VARIANT] == MAIN_VARIANT
         first = main and (manifest[PROTOCOL], manifest[MODEL]) not in seen
         if main:
             seen.add((manifest[PROTOCOL], manifest[MODEL]))
         # Groups and calibration are drawn from a model's first run of each protocol.
-        todo.append(delayed(_evaluate)(run, first, resamples, seed))
+        todo.append(delayed(_evaluate)(run, first, resamples, seed, slices))
     parts: list[_Evaluated] = Parallel(n_jobs=processes if len(todo) > 1 else 1)(todo)
     decided: dict[str, dict[str, list[pd.DataFrame]]] = defaultdict(lambda: defaultdict(list))
     studies: dict[str, dict[str, list[pd.DataFrame]]] = defaultdict(lambda: defaultdict(list))
@@ -145,26 +169,26 @@ def tabulate(
         else:
             studies[model][variant_name(model, identity[VARIANT])].append(part.decided)
     comparisons = []
-    for protocol, by_model in decided.items():
-        present = [name for name in challengers if name in by_model]
+
+    def add(by_model: Mapping[str, Sequence[pd.DataFrame]], present: Sequence[str], name: str) -> None:
+        where = {**context, PROTOCOL: name}
+        by_counts = [metric for metric in compared if metric not in SCORE_METRICS]
+        by_scores = [metric for metric in compared if metric in SCORE_METRICS]
+        comparisons.append(compare(by_model, present, slices, resamples, seed, by_counts, where))
+        if by_scores:
+            comparisons.append(compare_scores(by_model, present, slices, resamples, seed, by_scores, where))
+
+    for name, by_model in decided.items():
+        present = [model for model in challengers if model in by_model]
         if len(by_model) > 1 and present:
-            comparisons.append(
-                compare(by_model, present, SLICES, resamples, seed, context={**context, PROTOCOL: protocol})
-            )
-    for model, by_variant in studies.items():  # variants were run on the last fold in time
+            add(by_model, present, name)
+    for model, by_variant in studies.items():  # variants were run on the last fold of the protocol
         tested = {frozenset(frame[EVENT_ID]) for frames in by_variant.values() for frame in frames}
-        whole = [frame for frame in decided[PROTOCOL_TIME][model] if frozenset(frame[EVENT_ID]) in tested]
+        whole = [frame for frame in decided[protocol][model] if frozenset(frame[EVENT_ID]) in tested]
         if whole:
-            comparisons.append(
-                compare(
-                    {model: whole, **by_variant},
-                    [model],
-                    SLICES,
-                    resamples,
-                    seed,
-                    context={**context, PROTOCOL: PROTOCOL_TIME},
-                )
-            )
+            add({model: whole, **by_variant}, [model], protocol)
+    if reasons:
+        environment = {**environment, NOT_APPLICABLE: reasons}
     if environment:
         environment = {**environment, "uncounted_operations": uncounted}
     return Tables(

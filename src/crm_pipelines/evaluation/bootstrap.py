@@ -35,7 +35,7 @@ def total_counts(counts: Any, n_classes: int) -> Floats:
     return np.asarray(counts.sum(axis=1), dtype=np.float64).reshape(n_classes, n_classes)
 
 
-def _weights(random: np.random.Generator, n_customers: int, resamples: int) -> Floats:
+def resample_weights(random: np.random.Generator, n_customers: int, resamples: int) -> Floats:
     """Multinomial weights (U, resamples): how often each customer was drawn in U draws with replacement."""
     weights = np.empty((n_customers, resamples))
     for column in range(resamples):
@@ -67,7 +67,7 @@ def resample_metrics(
     size = max(1, min(resamples, chunk_values // max(n_customers, 1)))
     for start in range(0, resamples, size):
         stop = min(start + size, resamples)
-        weights = _weights(random, n_customers, stop - start)
+        weights = resample_weights(random, n_customers, stop - start)
         for run, table in enumerate(counts):
             resampled = np.asarray(table @ weights).T.reshape(stop - start, n_classes, n_classes)
             for name, function in functions.items():

@@ -51,7 +51,7 @@ class _Runs:
         return average
 
 
-def _fingerprint(events: Codes, customers: Codes, true: Codes) -> str:
+def events_fingerprint(events: Codes, customers: Codes, true: Codes) -> str:
     """Identifies which events a run was tested on, whatever the order of its rows."""
     order = np.argsort(events, kind="stable")
     table = np.stack([events[order], customers[order], true[order]])
@@ -73,7 +73,7 @@ def _collect(slice_name: str, predictions_by_model: Mapping[str, Sequence[pd.Dat
                 continue
             true, decided = class_codes(frame[Y_TRUE], classes), class_codes(frame[DECIDED], classes)
             customer = np.searchsorted(customers, frame[CUSTOMER].to_numpy(dtype=np.int64)).astype(np.int64)
-            key = _fingerprint(frame[EVENT_ID].to_numpy(dtype=np.int64), customer, true)
+            key = events_fingerprint(frame[EVENT_ID].to_numpy(dtype=np.int64), customer, true)
             folds[key].append(len(runs.counts))
             runs.events[key] = len(frame)
             runs.counts.append(customer_counts(customer, true, decided, len(classes), len(customers)))

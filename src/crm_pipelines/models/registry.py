@@ -1,10 +1,12 @@
 """Every model by its name. Classes come from this table, never from a name found in a file."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
 from crm_pipelines.errors import UserError
 from crm_pipelines.models.behaviour.base import BehaviourModel
+from crm_pipelines.models.risk.base import RiskModel
 
 _BEHAVIOUR: Final = {
     "tfpnet": ("tfpnet", "TFPNet"),
@@ -27,6 +29,26 @@ _BEHAVIOUR: Final = {
 
 BEHAVIOUR_MODELS: Final = tuple(_BEHAVIOUR)
 
+_RISK: Final = {
+    "majority": ("majority", "Majority"),
+    "logistic_regression": ("logistic_regression", "LogisticRegression"),
+    "decision_tree": ("decision_tree", "DecisionTree"),
+    "random_forest": ("random_forest", "RandomForest"),
+    "lightgbm": ("lightgbm", "LightGBM"),
+    "xgboost": ("xgboost", "XGBoost"),
+    "bgnbd": ("bgnbd", "BGNBD"),
+    "cnn": ("cnn", "CNN"),
+    "lstm": ("lstm", "LSTM"),
+    "qrcnn_lstm": ("qrcnn_lstm", "QRCNNLSTM"),
+    "qrcnn_lstm_plus": ("qrcnn_lstm_plus", "QRCNNLSTMPlus"),
+}
+"""name -> (module, class) below ``models.risk``."""
+
+RISK_MODELS: Final = tuple(_RISK)
+LEAKY_ROWS: Final = {"lightgbm_leaky": "lightgbm", "random_forest_leaky": "random_forest"}
+"""Row of risk that shows what a leak would fake -> the model it fits."""
+RISK_ROWS: Final = (*RISK_MODELS, *LEAKY_ROWS)
+
 
 def behaviour_model(name: str) -> type[BehaviourModel]:
     """The class of a behaviour model.
@@ -41,11 +63,32 @@ def behaviour_model(name: str) -> type[BehaviourModel]:
     return model
 
 
+def risk_model(name: str) -> type[RiskModel]:
+    """The class of a risk model.
+
+    Raises:
+        UserError: there is no model of that name.
+    """
+    if name not in _RISK:
+        raise UserError(f"there is no risk model '{name}'; known are {', '.join(RISK_MODELS)}")
+    module, attribute = _RISK[name]
+    model: type[RiskModel] = getattr(import_module(f"crm_pipelines.models.risk.{module}"), attribute)
+    return model
+
+
 def code_of(name: str) -> tuple[str, ...]:
     """Files and folders below the package that determine what a behaviour model does, for `runs.code_version`.
 
     A model's runs stay valid when another model is added or changed; a ``_plus`` depends on what it improves.
     """
-    modules = {_BEHAVIOUR[model][0] for model in (name, name.removesuffix("_plus"))}
-    frame = ("base", "neural", "graph")
-    return ("models/layers", "training", *(f"models/behaviour/{module}.py" for module in (*frame, *sorted(modules))))
+    return _code("behaviour", _BEHAVIOUR, name, ("base", "neural", "graph"))
+
+
+def risk_code_of(name: str) -> tuple[str, ...]:
+    """The same of a risk model."""
+    return _code("risk", _RISK, name, ("base", "neural"))
+
+
+def _code(family: str, table: Mapping[str, tuple[str, str]], name: str, frame: tuple[str, ...]) -> tuple[str, ...]:
+    modules = {table[model][0] for model in (name, name.removesuffix("_plus"))}
+    return ("models/layers", "training", *(f"models/{family}/{module}.py" for module in (*frame, *sorted(modules))))

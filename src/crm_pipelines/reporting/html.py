@@ -6,7 +6,7 @@ The same results give the same bytes: the page carries no time but those in the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -26,14 +26,26 @@ from crm_pipelines.reporting.charts import (
 )
 from crm_pipelines.reporting.explanations import ExplanationView, explanation_view
 from crm_pipelines.reporting.formatting import count, counts, date
-from crm_pipelines.reporting.names import METRICS, MODELS, PIPELINE_TITLES, model_rank, protocol_label
+from crm_pipelines.reporting.names import METRICS, MODELS, PIPELINE_TITLES, model_label, model_rank, protocol_label
+from crm_pipelines.reporting.paper_c import data_set_of as paper_c_data_set_of
+from crm_pipelines.reporting.paper_c_sections import RiskView, four_tables, risk_view
 from crm_pipelines.reporting.paper_sections import five_tables
 from crm_pipelines.reporting.paper_table import PaperTable
 from crm_pipelines.reporting.published import data_set_of
-from crm_pipelines.reporting.results import PipelineResults, Results, SourceResults, environment_mark
+from crm_pipelines.reporting.results import (
+    CONTACT_BUDGET,
+    PipelineResults,
+    RecordsResults,
+    Results,
+    SourceResults,
+    environment_mark,
+)
 from crm_pipelines.reporting.tables import calibration_table, focus_models, main_protocol
 from crm_pipelines.reporting.verdict import Headline, headlines
 from crm_pipelines.reporting.view import Table
+from crm_pipelines.runs import NOT_APPLICABLE
+
+RISK: Final = "risk"
 
 
 @dataclass(frozen=True)
@@ -46,12 +58,28 @@ class PipelineView:
     headlines: tuple[tuple[Headline, IntervalPlot], ...]
     run_with: str
     tables: tuple[PaperTable, ...]
-    published: bool
+    published: str
+    not_applicable: tuple[str, ...]
+    risk: RiskView | None
     fairness: tuple[Table, ...]
     calibration: Table | None
     reliability: tuple[Reliability, ...]
     classes: tuple[tuple[str, int, str], ...]
     explanations: ExplanationView | None
+
+
+@dataclass(frozen=True)
+class RecordsView:
+    """What the template shows of a source's table of records."""
+
+    records: str
+    customers: str
+    inputs: str
+    class_bars: tuple[ClassBar, ...]
+    splits: Table | None
+    cleaning: Table | None
+    columns: Table | None
+    notes: Table | None
 
 
 @dataclass(frozen=True)
@@ -71,6 +99,7 @@ class SourceView:
     cleaning: Table | None
     imputation: Table | None
     notes: Table | None
+    records: RecordsView | None
     pipelines: tuple[PipelineView, ...]
 
 
@@ -109,13 +138,7 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
     overview = source.overview
     start, end = _number(overview, "start"), _number(overview, "end")
     class_counts = overview.get("class_counts") or {}
-    cleaning = (
-        None
-        if source.cleaning is None
-        else sections.plain_table(
-            source.cleaning.replace("_", " ", regex=True), "What cleaning dropped", ["step", "reason", "rows"]
-        )
-    )
+    cleaning = _cleaning_table(source.cleaning)
     imputation = None if source.imputation is None else sections.plain_table(source.imputation, "What was filled in")
     return SourceView(
         anchor=anchor,
@@ -131,10 +154,50 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
         cleaning=cleaning,
         imputation=imputation,
         notes=sections.plain_table(ingestion_notes(source.notes), "What was counted while reading"),
+        records=None if source.records is None else records_view(source.records),
         pipelines=tuple(
             pipeline_view(pipeline, source, f"{anchor}-{position}")
             for position, pipeline in enumerate(source.pipelines, start=1)
         ),
+    )
+
+
+def _cleaning_table(cleaning: pd.DataFrame | None) -> Table | None:
+    if cleaning is None:
+        return None
+    return sections.plain_table(
+        cleaning.replace("_", " ", regex=True), "What cleaning dropped", ["step", "reason", "rows"]
+    )
+
+
+def records_view(found: RecordsResults) -> RecordsView:
+    """The view of a source's table of records."""
+    overview = found.overview
+    parts = {"numbers": "numeric", "categories": "categorical", "steps": "steps", "channels": "channels"}
+    inputs = [f"{count(_number(overview, key))} {label}" for label, key in parts.items() if _number(overview, key)]
+    splits = pd.DataFrame(
+        [
+            {
+                "protocol": protocol_label(str(split["protocol"])),
+                "fold": str(split["fold"]),
+                **{part: float(split[part]) for part in ("train", "validation", "test")},
+            }
+            for split in found.splits
+        ]
+    )
+    columns = found.columns
+    if columns is not None:
+        columns = columns.assign(missing=[f"{100 * share:.1f} %" for share in columns["missing"]])
+    counts_by_class = {str(label): float(n) for label, n in (overview.get("class_counts") or {}).items()}
+    return RecordsView(
+        records=count(_number(overview, "records")),
+        customers=count(_number(overview, "customers")),
+        inputs=", ".join(inputs),
+        class_bars=class_bars(counts_by_class),
+        splits=sections.plain_table(splits, "Records in every part"),
+        cleaning=_cleaning_table(found.cleaning),
+        columns=None if columns is None else sections.plain_table(columns, "Columns"),
+        notes=sections.plain_table(ingestion_notes(found.notes), "What was counted while reading"),
     )
 
 
@@ -158,14 +221,32 @@ def pipeline_view(pipeline: PipelineResults, source: SourceResults, anchor: str)
         runs=describe_runs(on_all),
         headlines=tuple((verdict, interval_plot(verdict)) for verdict in headlines(comparisons)),
         run_with=environment_mark(pipeline.environment),
-        tables=five_tables(pipeline, source.name, anchor),
-        published=data_set_of(source.name) is not None,
+        tables=(four_tables if pipeline.name == RISK else five_tables)(pipeline, source.name, anchor),
+        published=_published(pipeline.name, source.name),
+        not_applicable=_not_applicable(pipeline.environment),
+        risk=risk_view(pipeline, float(pipeline.environment.get(CONTACT_BUDGET, 0.1)))
+        if pipeline.name == RISK
+        else None,
         fairness=sections.fairness_tables(pipeline.fairness, metrics, main_protocol(pipeline.fairness), focus),
         calibration=sections.metric_table(calibration, caption, focus, "Lower is better in every column."),
         reliability=reliability_charts(reliability, classes, order, ece, focus),
         classes=tuple((label, *class_style(index)) for index, label in enumerate(classes)),
         explanations=explanation_view(pipeline),
     )
+
+
+def _published(pipeline: str, source: str) -> str:
+    """The paper whose published figures stand beside ours; empty where there are none for this source."""
+    if pipeline == RISK:
+        return "C" if paper_c_data_set_of(source) is not None else ""
+    return "A" if data_set_of(source) is not None else ""
+
+
+def _not_applicable(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """Models that were left out, and why."""
+    reasons = environment.get(NOT_APPLICABLE)
+    found = reasons.items() if isinstance(reasons, Mapping) else ()
+    return tuple(f"{model_label(str(model))} was not run: {reason}" for model, reason in found)
 
 
 def ingestion_notes(notes: Mapping[str, Any]) -> pd.DataFrame:

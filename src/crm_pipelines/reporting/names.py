@@ -41,15 +41,32 @@ MODELS: Final = {
     "random_forest": ModelName("Random forest", "peer", 64, "Averaged trees on the shared features."),
     "deepfm": ModelName("DeepFM", "peer", 172, "Factorisation machine and a network on the shared features."),
     "gru": ModelName("GRU", "peer", 272, "A recurrent network over the event sequence."),
+    "qrcnn_lstm_plus": ModelName("QRCNN-LSTM+", "paper", 300, "QRCNN-LSTM with improvements of this project."),
+    "decision_tree": ModelName("Decision tree", "peer", 38, "One pruned tree on the columns of a record."),
+    "cnn": ModelName("CNN", "peer", 190, "Convolutions over a record's sequence."),
+    "lstm": ModelName("LSTM", "peer", 220, "A recurrent network over a record's sequence."),
+    "bgnbd": ModelName("BG/NBD", "peer", 16, "Purchase and drop-out rates from recency, frequency and age alone."),
+    "lightgbm_leaky": ModelName(
+        "LightGBM, leaky", "peer", 112, "Wrong on purpose: given columns known only after the outcome."
+    ),
+    "random_forest_leaky": ModelName(
+        "Random forest, leaky", "peer", 64, "Wrong on purpose: records of the rarer class repeated before the split."
+    ),
 }
 """Known models in the order of the page; others follow in alphabetical order."""
 
 FOCUS: Final = ("tfpnet", "tfpnet_plus")
 """Models whose comparison with every peer is the headline, the first that was run."""
 
-SOURCE_ORDER: Final = ("demo", "taobao", "amazon_instruments", "amazon_all_beauty", "movielens")
+FOCUS_OF: Final = {"coldstart": FOCUS, "risk": ("qrcnn_lstm", "qrcnn_lstm_plus")}
+"""The same by pipeline."""
 
-GREY_MODELS: Final = ("majority", "last_behaviour")
+SOURCE_ORDER: Final = (
+    *("demo", "taobao", "amazon_instruments", "amazon_all_beauty", "movielens"),
+    *("credit", "telco", "retail", "bank", "bank_additional"),
+)
+
+GREY_MODELS: Final = ("majority", "last_behaviour", "lightgbm_leaky", "random_forest_leaky")
 """Rules of thumb are drawn in grey."""
 
 
@@ -159,7 +176,10 @@ EFFICIENCY_METRICS: Final = tuple(METRICS)[list(METRICS).index("seconds_per_epoc
 CLASS_AUC: Final = "roc_auc["
 """Metrics of one class against the rest are called ``roc_auc[<class>]``."""
 
-PIPELINE_TITLES: Final = {"coldstart": "Behaviour prediction and cold start (paper A, TFP-Net)"}
+PIPELINE_TITLES: Final = {
+    "coldstart": "Behaviour prediction and cold start (paper A, TFP-Net)",
+    "risk": "Risk (paper C, QRCNN-LSTM with cross-attention)",
+}
 
 
 def metric_name(metric: str) -> MetricName:
@@ -208,7 +228,14 @@ def slice_label(name: str) -> str:
 
 def protocol_label(protocol: str) -> str:
     """A protocol in words."""
-    return {"time": "time cut", "held_out": "held-out entities"}.get(protocol, protocol.replace("_", " "))
+    known = {
+        "time": "time cut",
+        "held_out": "held-out entities",
+        "stratified": "shuffled stratified folds",
+        "leak_column": "given columns known only afterwards",
+        "leak_oversampling": "records repeated before the split",
+    }
+    return known.get(protocol, protocol.replace("_", " "))
 
 
 def slice_rank(name: str) -> tuple[int, str]:

@@ -2,7 +2,8 @@
 
 Layout: ``<root>/<source>/<pipeline>/<table>.csv`` for each of ``TABLE_COLUMNS`` and ``environment.json``;
 ``<root>/<source>/preprocessing/{cleaning_report,imputation_report}.csv``, ``splits.json``,
-``overview.json`` and ``ingestion_notes.json``. A file that is not there is a section the report leaves out.
+``overview.json`` and ``ingestion_notes.json``; the same of records in ``<root>/<source>/records``. A file that is not
+there is a section the report leaves out.
 """
 
 import json
@@ -30,15 +31,18 @@ from crm_pipelines.columns import (
 )
 from crm_pipelines.errors import UserError
 from crm_pipelines.reporting.names import source_rank
+from crm_pipelines.runs import NOT_APPLICABLE
 from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
 
 logger = logging.getLogger(__name__)
 
 PREPROCESSING: Final = "preprocessing"
+RECORDS: Final = "records"
 REPORT_FILE: Final = "index.html"
 
 _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
 _PREFERENCE: Final = (N, "share", "weight", "same_age", "low", "high")
+_RATES: Final = ("true_positive_rate", "false_positive_rate")
 _EXPLAINED: Final = ("event_id", "customer", "item", "y_true", "predicted", "probability")
 TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "metrics": RESULT_COLUMNS,
@@ -49,6 +53,10 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "attention_by_day": ("side", "period", "day", "weekday", "behaviour", *_PREFERENCE),
     "attention_by_feature": ("side", "feature", "level", *_PREFERENCE),
     "embedding_map": ("x", "y", "kind", "behaviour", "segment", "customer", "cold", "own_x", "own_y"),
+    "curves": (*_RUN, MODEL, "share", "threshold", *_RATES, "precision", "lift", N),
+    "attention": (MODEL, "step", "position", "class", "weight", N),
+    "importance": (MODEL, "feature", "attribution", "permutation", N),
+    "intervals": (MODEL, "decile", "risk", "observed", "low", "high", "amount_coverage", N),
     "explanations": (*_EXPLAINED, "rank", "side", "past_event", "past_item", "past_behaviour", "days_ago", "weight"),
 }
 """Columns of the result files of a pipeline."""
@@ -56,7 +64,8 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 CLEANING_COLUMNS: Final = ("step", "reason", "rows")
 
 UNCOUNTED_OPERATIONS: Final = "uncounted_operations"
-NOT_OF_THE_MACHINE: Final = (KEDRO_ENVIRONMENT, UNCOUNTED_OPERATIONS)
+CONTACT_BUDGET: Final = "contact_budget"
+NOT_OF_THE_MACHINE: Final = (KEDRO_ENVIRONMENT, UNCOUNTED_OPERATIONS, CONTACT_BUDGET, NOT_APPLICABLE)
 """Keys of ``environment.json`` that say something else than what was measured on."""
 USUAL_ENVIRONMENTS: Final = ("", "base", "local")
 TEST_ENVIRONMENT: Final = "test"
@@ -64,7 +73,8 @@ TEST_ENVIRONMENT: Final = "test"
 _NUMBERS: Final = {
     FOLD, SEED, RESULT_VALUE, N, "difference", "low", "high", "customers", "macro_f1", "bin", "confidence",
     "frequency", "accuracy", "share", "weight", "same_age", "x", "y", "own_x", "own_y", "probability", "rank",
-    "days_ago",
+    "days_ago", "threshold", "precision", "lift", "position", "attribution", "permutation", "decile", "risk",
+    "observed", "amount_coverage", *_RATES,
 }  # fmt: skip
 
 
@@ -97,7 +107,31 @@ class PipelineResults:
     attention_by_feature: pd.DataFrame = field(default_factory=lambda: empty_table("attention_by_feature"))
     embedding_map: pd.DataFrame = field(default_factory=lambda: empty_table("embedding_map"))
     explanations: pd.DataFrame = field(default_factory=lambda: empty_table("explanations"))
+    curves: pd.DataFrame = field(default_factory=lambda: empty_table("curves"))
+    attention: pd.DataFrame = field(default_factory=lambda: empty_table("attention"))
+    importance: pd.DataFrame = field(default_factory=lambda: empty_table("importance"))
+    intervals: pd.DataFrame = field(default_factory=lambda: empty_table("intervals"))
     environment: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordsResults:
+    """What was written about a source's table of records.
+
+    Attributes:
+        overview: ``title``, ``records``, ``customers``, ``class_counts``, ``numeric``, ``categorical``, ``steps``.
+        splits: one mapping per protocol and fold: ``protocol``, ``fold``, ``records``, ``train``, ``validation``,
+            ``test`` (records).
+        cleaning: ``step``, ``reason``, ``rows``; None where absent.
+        columns: ``column, role, missing, values, use``; None where absent.
+        notes: what was counted while reading the files, by name.
+    """
+
+    overview: Mapping[str, Any] = field(default_factory=dict)
+    splits: Sequence[Mapping[str, Any]] = ()
+    cleaning: pd.DataFrame | None = None
+    columns: pd.DataFrame | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,6 +148,7 @@ class SourceResults:
         imputation: as written; None where absent.
         notes: what was counted while reading the files, by name.
         pipelines: by name.
+        records: of its table of records; None where it has none.
     """
 
     name: str
@@ -123,11 +158,13 @@ class SourceResults:
     imputation: pd.DataFrame | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     pipelines: tuple[PipelineResults, ...] = ()
+    records: RecordsResults | None = None
 
     @property
     def title(self) -> str:
         """The title given in the configuration, else the name."""
-        return str(self.overview.get("title") or self.name)
+        of_records = self.records.overview if self.records else {}
+        return str(self.overview.get("title") or of_records.get("title") or self.name)
 
 
 @dataclass(frozen=True)
@@ -197,11 +234,26 @@ def _read_source(folder: Path) -> SourceResults | None:
         pipelines=tuple(
             pipeline
             for child in sorted(folder.iterdir())
-            if child.is_dir() and child.name != PREPROCESSING and (pipeline := _read_pipeline(child)) is not None
+            if child.is_dir()
+            and child.name not in (PREPROCESSING, RECORDS)
+            and (pipeline := _read_pipeline(child)) is not None
         ),
     )
-    nothing = not (source.overview or source.splits or source.pipelines) and source.cleaning is None
+    nothing = not (source.overview or source.splits or source.pipelines or source.records) and source.cleaning is None
     return None if nothing else source
+
+
+def _read_records(folder: Path) -> RecordsResults | None:
+    if not folder.is_dir():
+        return None
+    columns, splits = folder / "columns.csv", read_json(folder / "splits.json")
+    return RecordsResults(
+        overview=_mapping(folder / "overview.json"),
+        splits=tuple(splits or ()),
+        cleaning=_read_cleaning(folder / "cleaning_report.csv"),
+        columns=read_table(columns, {"missing", "values"}) if columns.is_file() else None,
+        notes=_mapping(folder / "ingestion_notes.json"),
+    )
 
 
 def _read_pipeline(folder: Path) -> PipelineResults | None:

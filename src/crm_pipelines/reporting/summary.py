@@ -49,8 +49,9 @@ def _pipeline_text(pipeline: PipelineResults, title: str) -> str:
         cold = performance_table(pipeline.metrics, cold_slice(side, k)).set_index(MODEL)
         if len(cold) and cold["n"].max() > 0:
             columns[f"{side}@{k}"] = [_cold(cold, model) for model in table[MODEL]]
+    cold_start = ", cold-start columns are macro-F1" if any("@" in column for column in columns) else ""
     lines = [
-        f"{title}, {pipeline.name}: {count(table['n'].max())} test events, cold-start columns are macro-F1",
+        f"{title}, {pipeline.name}: {count(table['n'].max())} test events{cold_start}",
         "",
         *aligned(columns),
     ]

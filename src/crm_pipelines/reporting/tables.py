@@ -12,7 +12,9 @@ from crm_pipelines.columns import (
     MAIN_VARIANT,
     METRIC,
     MODEL,
+    PIPELINE,
     PROTOCOL,
+    PROTOCOL_STRATIFIED,
     PROTOCOL_TIME,
     RESULT_VALUE,
     SHOTS,
@@ -29,6 +31,7 @@ from crm_pipelines.reporting.names import (
     CLASS_AUC,
     EFFICIENCY_METRICS,
     FOCUS,
+    FOCUS_OF,
     PERFORMANCE_METRICS,
     metric_name,
     model_rank,
@@ -64,9 +67,10 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def main_protocol(rows: pd.DataFrame) -> str:
-    """``time`` where it was run, else the first protocol in the table."""
+    """``stratified`` or else ``time`` where it was run, else the first protocol in the table."""
     present = list(dict.fromkeys(rows[PROTOCOL]))
-    return PROTOCOL_TIME if PROTOCOL_TIME in present or not present else str(present[0])
+    preferred = [name for name in (PROTOCOL_STRATIFIED, PROTOCOL_TIME) if name in present]
+    return str(next(iter([*preferred, *present]), PROTOCOL_TIME))
 
 
 def sorted_models(frame: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -180,9 +184,11 @@ def cold_start_table(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def focus_models(comparisons: pd.DataFrame) -> tuple[str, ...]:
-    """The models of the headlines: those of ``FOCUS`` that were compared, else the first compared, if any."""
+    """The models of the headlines: those of ``FOCUS_OF`` that were compared, else the first compared, if any."""
     compared = {*comparisons[MODEL], *comparisons["peer"]}
-    return tuple(model for model in FOCUS if model in compared) or tuple(comparisons[MODEL].head(1))
+    pipeline = next(iter(comparisons[PIPELINE]), "") if PIPELINE in comparisons else ""
+    focus = FOCUS_OF.get(pipeline, FOCUS)
+    return tuple(model for model in focus if model in compared) or tuple(comparisons[MODEL].head(1))
 
 
 def paired_table(comparisons: pd.DataFrame, model: str) -> pd.DataFrame:

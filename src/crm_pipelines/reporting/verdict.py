@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from crm_pipelines.columns import METRIC, PROTOCOL, SLICE, SLICE_ALL
+from crm_pipelines.columns import METRIC, PIPELINE, PROTOCOL, SLICE, SLICE_ALL
 from crm_pipelines.reporting.formatting import count
 from crm_pipelines.reporting.names import metric_name, model_label
 from crm_pipelines.reporting.tables import focus_models, main_protocol, paired_table
@@ -21,6 +21,8 @@ WORDS: Final[dict[Outcome, str]] = {
     "unknown": "not measured",
 }
 HEADLINE_METRIC: Final = "macro_f1"
+HEADLINE_METRIC_OF: Final = {"risk": "roc_auc"}
+"""The same by pipeline, where it is another: risk ranks, and macro-F1 depends on a threshold."""
 FEW_CUSTOMERS: Final = 50
 """Fewer customers than this make a small sample, which the verdict says."""
 
@@ -69,7 +71,9 @@ def headlines(comparisons: pd.DataFrame) -> tuple[Headline, ...]:
 def _headline(comparisons: pd.DataFrame, model: str) -> Headline | None:
     rows = paired_table(comparisons, model)
     rows = rows[(rows[SLICE] == SLICE_ALL) & (rows[PROTOCOL] == main_protocol(comparisons))]
-    metric = HEADLINE_METRIC if (rows[METRIC] == HEADLINE_METRIC).any() else next(iter(rows[METRIC]), HEADLINE_METRIC)
+    pipeline = next(iter(comparisons[PIPELINE]), "") if PIPELINE in comparisons else ""
+    wanted = HEADLINE_METRIC_OF.get(pipeline, HEADLINE_METRIC)
+    metric = wanted if (rows[METRIC] == wanted).any() else next(iter(rows[METRIC]), wanted)
     rows = rows[rows[METRIC] == metric]
     if rows.empty:
         return None

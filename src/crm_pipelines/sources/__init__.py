@@ -1,16 +1,19 @@
 """Data sources: one reader per published format, and one for one's own tables.
 
-A reader turns the raw files of a source block into the canonical tables, keeping every row of the log.
+A reader turns the raw files of a source block into the canonical tables, keeping every row of the log. Readers of
+interactions and of records are two kinds; a block may ask for one of each.
 """
 
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
-from crm_pipelines.config import SourceSpec
-from crm_pipelines.sources import amazon, demo, movielens, tables, taobao
+from crm_pipelines.config import RecordsSpec, SourceSpec
+from crm_pipelines.errors import UserError
+from crm_pipelines.sources import amazon, bank, credit, demo, movielens, records, retail, tables, taobao, telco
 from crm_pipelines.sources.canonical import CanonicalTables
 from crm_pipelines.sources.raw import RawFolder
+from crm_pipelines.sources.records import RecordTables
 from crm_pipelines.sources.selection import select_source
 
 Reader = Callable[[RawFolder, SourceSpec], CanonicalTables]
@@ -26,7 +29,31 @@ READERS: Final = MappingProxyType(
 )
 """Name in ``reader:`` -> reader; :class:`crm_pipelines.config.SourceSpec` lists the same names."""
 
-__all__ = ["READERS", "CanonicalTables", "RawFolder", "Reader", "read", "select_source"]
+RecordReader = Callable[[RawFolder, RecordsSpec, str], RecordTables]
+
+RECORD_READERS: Final = MappingProxyType(
+    {
+        "bank": bank.read,
+        "credit": credit.read,
+        "records": records.read,
+        "retail": retail.read,
+        "telco": telco.read,
+    }
+)
+"""Name in ``records.reader:`` -> reader; :class:`crm_pipelines.config.RecordsSpec` lists the same names."""
+
+__all__ = [
+    "READERS",
+    "RECORD_READERS",
+    "CanonicalTables",
+    "RawFolder",
+    "Reader",
+    "RecordReader",
+    "RecordTables",
+    "read",
+    "read_records",
+    "select_source",
+]
 
 
 def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
@@ -35,4 +62,16 @@ def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
     Raises:
         UserError: whatever the files or the block do wrong, naming file, column, row or key.
     """
+    if spec.log is None or spec.reader is None:
+        raise UserError(f"source '{spec.title}' has no 'interactions' to read; run --pipelines=risk on its records")
     return READERS[spec.reader](raw, spec)
+
+
+def read_records(raw: RawFolder, spec: SourceSpec) -> RecordTables:
+    """Read a source's records with the reader that its block names.
+
+    Raises:
+        UserError: the source has none, or whatever the file or the block do wrong.
+    """
+    block = spec.records
+    return RECORD_READERS[block.reader](raw, block, f"'records' of source '{spec.title}'")

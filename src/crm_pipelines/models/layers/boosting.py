@@ -3,6 +3,7 @@
 Ke et al. 2017, "LightGBM: a highly efficient gradient boosting decision tree", NeurIPS 30.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,19 @@ class BoostingParameters(Parameters):
     threads: int = Field(default=1, ge=1)
 
 
+class TableBoostingParameters(BoostingParameters):
+    """With defaults for tables of records: there are fewer columns, and each row is another customer."""
+
+    rounds: int = Field(default=1500, ge=1)
+    patience: int = Field(default=50, ge=1)
+    learning_rate: float = Field(default=0.03, gt=0)
+    minimum_leaf: int = Field(default=20, ge=1)
+    feature_share: float = Field(default=0.6, gt=0, le=1)
+    l2: float = Field(default=1.0, ge=0)
+
+
 class BoostedTrees:
-    """Multi-class boosting with early stopping on validation.
+    """Boosting with early stopping on validation; one tree a round and class, one a round for two classes.
 
     Args:
         parameters: hyper-parameters. seed: of rows and features drawn.
@@ -45,15 +57,24 @@ class BoostedTrees:
         self._booster: Any = None
 
     def fit(
-        self, x: np.ndarray, y: np.ndarray, validation_x: np.ndarray, validation_y: np.ndarray
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        validation_x: np.ndarray,
+        validation_y: np.ndarray,
+        *,
+        categorical: Sequence[int] = (),
     ) -> list[dict[str, float]]:
-        """Boost on rows (N, F) with classes (N,) until the validation log-loss stops falling; one row a round."""
+        """Boost on rows (N, F) with classes (N,) until the validation log-loss stops falling; one row a round.
+
+        ``categorical`` columns hold codes, which are split into sets rather than at a threshold.
+        """
         import lightgbm
 
         c = self.parameters
+        kind = {"objective": "binary"} if self.classes == 2 else {"objective": "multiclass", "num_class": self.classes}
         settings = {
-            "objective": "multiclass",
-            "num_class": self.classes,
+            **kind,
             "learning_rate": c.learning_rate,
             "num_leaves": c.leaves,
             "min_data_in_leaf": c.minimum_leaf,
@@ -67,7 +88,7 @@ class BoostedTrees:
             "force_row_wise": True,
             "verbosity": -1,
         }
-        train = lightgbm.Dataset(x, y)
+        train = lightgbm.Dataset(x, y, categorical_feature=list(categorical))
         validation = train.create_valid(validation_x, validation_y)
         losses: dict[str, dict[str, list[float]]] = {}
         booster = lightgbm.train(
@@ -91,6 +112,8 @@ class BoostedTrees:
 
             self._booster = lightgbm.Booster(model_str=self.text)
         rows = np.asarray(self._booster.predict(x, num_threads=self.parameters.threads))
+        if rows.ndim == 1:  # the second of two classes
+            rows = np.stack([1 - rows, rows], axis=1)
         shares: np.ndarray = rows / rows.sum(axis=1, keepdims=True)
         return shares
 

@@ -79,14 +79,27 @@ class RegionPooling(nn.Module):
         super().__init__()
         self.regions, self.pooling = regions, pooling
 
+    def bounds(self, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """First step of each row (B, 1), and the regions' starts and ends (B, R) counted from there."""
+        region = torch.arange(self.regions, device=mask.device)
+        length = mask.sum(dim=1, keepdim=True)  # (B, 1)
+        first = mask.long().argmax(dim=1, keepdim=True) if mask.shape[1] else length  # (B, 1)
+        start = region * length // self.regions  # (B, R)
+        end = ((region + 1) * length + self.regions - 1) // self.regions
+        return first, start, end
+
+    def shares(self, mask: Tensor) -> Tensor:
+        """(B, R, T) the part that each step has in a region: the same for all its steps, one in all."""
+        first, start, end = (bound.unsqueeze(2) for bound in self.bounds(mask))  # (B, R, 1)
+        step = torch.arange(mask.shape[1], device=mask.device) - first
+        inside = (step >= start) & (step < end)
+        return inside / (end - start).clamp(min=1)
+
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Pool ``x`` (B, T, C) to (B, R, C); zero for rows without steps."""
         batch, steps, channels = x.shape
-        region = torch.arange(self.regions, device=x.device)
-        length = mask.sum(dim=1, keepdim=True)  # (B, 1)
-        first = mask.long().argmax(dim=1, keepdim=True) if steps else length  # (B, 1)
-        start = region * length // self.regions  # (B, R)
-        end = ((region + 1) * length + self.regions - 1) // self.regions
+        length = mask.sum(dim=1, keepdim=True)
+        first, start, end = self.bounds(mask)
         size = -(-steps // self.regions) + 1  # S: steps of the longest region, and one more
         slot = start.unsqueeze(2) + torch.arange(size, device=x.device)  # (B, R, S)
         inside = slot < end.unsqueeze(2)
@@ -243,6 +256,10 @@ class SequenceEncoder(nn.Module):
         present = mask.any(dim=1, keepdim=True).expand(-1, regions.shape[1])  # (B, R)
         states = _clean(self.lstm(regions)[0], present) if len(x) else self._nothing(regions)
         return Encoded(regions.flatten(1), states, present)
+
+    def by_step(self, weights: Tensor, mask: Tensor) -> Tensor:
+        """Weights over the states (B, Q, R) as weights over steps (B, Q, T): a region's is shared by its steps."""
+        return weights @ self.pool.shares(mask).to(weights.dtype)
 
     def _nothing(self, regions: Tensor) -> Tensor:
         """States of a batch of no rows, which the LSTM refuses."""

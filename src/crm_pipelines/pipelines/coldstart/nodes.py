@@ -38,12 +38,8 @@ def training_of(model: str) -> Callable[..., dict[str, PendingRun]]:
         config: dict[str, Any],
     ) -> dict[str, PendingRun]:
         """The runs of the model, none if it is not asked for; those of the same data, parameters and code are kept."""
-        from crm_pipelines.benchmark.behaviour import (  # torch takes seconds to import
-            COLDSTART,
-            plan_runs,
-            variants_of,
-            within_budget,
-        )
+        from crm_pipelines.benchmark.behaviour import COLDSTART, plan_runs  # torch takes seconds to import
+        from crm_pipelines.benchmark.running import variants_of, within_budget
         from crm_pipelines.models.registry import behaviour_model
 
         if runs.models and model not in runs.models:

@@ -6,6 +6,7 @@ from crm_pipelines.models.registry import BEHAVIOUR_MODELS
 from crm_pipelines.pipelines.coldstart import nodes
 
 PREPARED = ("event_stores", "event_features", "fitted_inputs", "cold_start_sets", "splits")
+TABLES = ("metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment")
 SHARED = ("source_spec", "source", "coldstart.runs")
 
 
@@ -48,7 +49,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:kedro_environment",
                     *(runs_of(name) for name in BEHAVIOUR_MODELS),
                 ],
-                ["metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment"],
+                [f"coldstart_{table}" for table in TABLES],
                 name="evaluate_runs",
             ),
             node(

@@ -5,7 +5,8 @@ import logging
 import pandas as pd
 import plotly.graph_objects as go
 
-from crm_pipelines.reporting import explanation_figures, figures, paper_a, studies
+from crm_pipelines.config import ScoringParameters
+from crm_pipelines.reporting import explanation_figures, figures, paper_a, paper_c, risk_figures, studies
 from crm_pipelines.reporting.html import render_report
 from crm_pipelines.reporting.published import data_set_of
 from crm_pipelines.reporting.results import Results, result_table
@@ -68,3 +69,32 @@ def make_explanation_figures(
     by_feature = result_table("attention_by_feature", attention_by_feature)
     points = result_table("embedding_map", embedding_map)
     return explanation_figures.attention_figure(by_day, by_feature), explanation_figures.embedding_figure(points)
+
+
+def make_paper_c_tables(
+    metrics: pd.DataFrame, efficiency: pd.DataFrame, comparisons: pd.DataFrame, source: str
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Tables 1 to 4 of paper C for the current source, published beside measured."""
+    data_set = paper_c.data_set_of(source)
+    measured, cost = result_table("metrics", metrics), result_table("efficiency", efficiency)
+    pairs = result_table("comparisons", comparisons)
+    both = pd.concat([measured, cost], ignore_index=True)
+    return (
+        paper_c.table_1(measured, pairs, data_set),
+        paper_c.table_2(cost, pairs, measured, data_set),
+        paper_c.variants(3, both, pairs, data_set, "encoder_"),
+        paper_c.variants(4, both, pairs, data_set, "attention_"),
+    )
+
+
+def make_risk_figures(
+    curves: pd.DataFrame, attention: pd.DataFrame, intervals: pd.DataFrame, scoring: ScoringParameters
+) -> tuple[go.Figure, go.Figure, go.Figure, go.Figure]:
+    """ROC and precision-recall, who to contact, attention by step, risk intervals."""
+    found = result_table("curves", curves)
+    return (
+        risk_figures.curves_figure(found),
+        risk_figures.gain_figure(found, scoring.budget),
+        risk_figures.attention_figure(result_table("attention", attention)),
+        risk_figures.intervals_figure(result_table("intervals", intervals)),
+    )

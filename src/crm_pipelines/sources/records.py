@@ -1,0 +1,213 @@
+"""One's own table of records, its columns named in the source block; the published formats end here too."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import ibis
+import ibis.expr.types as ir
+
+from crm_pipelines import columns as c
+from crm_pipelines.config import RecordsSpec
+from crm_pipelines.errors import UserError
+from crm_pipelines.records.layout import Layout
+from crm_pipelines.sources import cells, timestamps
+from crm_pipelines.sources.cells import Rule
+from crm_pipelines.sources.raw import RawFolder, RawTable
+
+MOST_CATEGORIES: Final = 200
+"""With ``guess``, a column of words with more different ones than this is taken for names or remarks and ignored."""
+
+
+@dataclass(frozen=True)
+class RecordTables:
+    """What a reader of records returns; no record is dropped here.
+
+    Attributes:
+        records: ``columns.RECORD_COLUMNS``, then the attributes (text, or float64 where numeric) and
+            ``<channel>@<step>`` float64.
+        layout: which column is what.
+        notes: what was counted on the way, by name.
+        lines: where records were computed from finer lines (transactions): ``step, reason, rows`` of those.
+    """
+
+    records: ir.Table
+    layout: Layout
+    notes: dict[str, int] = field(default_factory=dict)
+    lines: tuple[tuple[str, str, int], ...] = ()
+
+
+def read(raw: RawFolder, spec: RecordsSpec, where: str) -> RecordTables:
+    """Read an own table of records.
+
+    Args:
+        raw: the folder.
+        spec: the block.
+        where: what messages call it.
+
+    Raises:
+        UserError: see :func:`read_table`.
+    """
+    return read_table(raw.read(spec.file), spec, where)
+
+
+def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
+    """Turn a file's text columns into records.
+
+    Raises:
+        UserError: a column is missing (with the likely one, and the hint where the delimiter is another), a label is
+            not among the classes, a cell is not a number, a date cannot be read, or there are no rows.
+    """
+    if spec.label is None:
+        raise UserError(f"{where} needs 'label', the column of the outcome")
+    if spec.date is not None:
+        timestamps.check_format(spec.timestamp_format, where)
+    declared = {
+        "label": [spec.label],
+        "id": [spec.id] if spec.id else [],
+        "customer": [spec.customer] if spec.customer else [],
+        "amount": [spec.amount] if spec.amount else [],
+        "date": [spec.date] if spec.date else [],
+        "attributes": list(spec.attributes),
+        "channels": [name for several in spec.channels.values() for name in several],
+    }
+    if len(raw.columns) == 1 and raw.columns[0] != spec.label:
+        raise UserError(
+            f"{raw.file} has a single column, '{raw.columns[0][:60]}': its cells are not separated by any of , ; tab | "
+            "or its header is not; export it again with a header of the same separator as its rows"
+        )
+    for key, names in declared.items():
+        raw.require(names, f"'{key}' of {where}")
+    spec, notes = _with_guessed(raw, spec, {name for names in declared.values() for name in names})
+    missing = tuple(word.lower() for word in spec.missing)
+    text = {name: _without(cells.trimmed(raw.table[name]), missing) for name in _used(spec)}
+    numbers = _numeric(spec)
+    label = cells.trimmed(raw.table[spec.label]).re_replace(r"^([+-]?[0-9]+)\.0+$", r"\1")
+    known = _without(label, missing).isin(list(spec.classes)) | _without(label, missing).isnull()
+    rules = [_number_rule(name, text[name]) for name in numbers]
+    questions: dict[str, ir.Scalar] = {"label_row": raw.row().min(where=~known)}
+    position: ir.Value = ibis.null("int64")
+    if spec.date is not None:
+        time = cells.trimmed(raw.table[spec.date])
+        position = timestamps.to_seconds(time, spec.timestamp_format, spec.utc_offset_hours)
+        rules.append(timestamps.rule(spec.date, time, position, spec.timestamp_format))
+        questions |= timestamps.questions(time, spec.timestamp_format)
+    elif spec.in_order:
+        position = raw.row()
+    answers, unreadable = _inspect(raw, rules, spec, questions)
+    if answers["label_row"] is not None:
+        raise _unknown_labels(raw, spec, label, ~known, where)
+    if spec.date is not None:
+        timestamps.check_scale(
+            answers.get("times:median"), answers.get("times:dates"), spec.timestamp_format, raw.file, spec.date
+        )
+    layout = _layout(spec)
+    ids = text[spec.id] if spec.id else raw.row().cast("string")
+    canonical: dict[str, ir.Value] = {
+        c.RECORD_ID: ids,
+        c.CUSTOMER_ID: text[spec.customer] if spec.customer else ids,
+        c.LABEL: ibis.cases(*((label == written, name) for written, name in spec.classes.items())),
+        c.AMOUNT: cells.number(text[spec.amount]) if spec.amount else ibis.null("float64"),
+        c.POSITION: position,
+        c.ROW: raw.row(),
+        **{name: cells.number(text[name]) for name in (*layout.numeric, *layout.leaky)},
+        **{name: text[name] for name in (*layout.categorical, *layout.sensitive)},
+    }
+    for channel, columns in spec.channels.items():
+        for step, name in zip(layout.steps, columns, strict=True):
+            canonical[c.step_column(channel, step)] = cells.number(text[name])
+    table = raw.table.select(**canonical)
+    return RecordTables(table, layout, {"records": int(answers["rows"]), **unreadable, **notes})
+
+
+def _inspect(
+    raw: RawTable, rules: Sequence[Rule], spec: RecordsSpec, questions: Mapping[str, ir.Scalar]
+) -> tuple[dict[str, Any], dict[str, int]]:
+    return cells.inspect(raw, rules, "drop" if spec.unreadable == "blank" else "stop", questions)
+
+
+def _numeric(spec: RecordsSpec) -> tuple[str, ...]:
+    """Columns of the file that hold numbers."""
+    steps = (name for several in spec.channels.values() for name in several)
+    return (*spec.numeric, *spec.leaky, *steps, *([spec.amount] if spec.amount else []))
+
+
+def _used(spec: RecordsSpec) -> tuple[str, ...]:
+    """Columns of the file that are read as they are, besides label and date."""
+    ids = (name for name in (spec.id, spec.customer) if name is not None)
+    return tuple(dict.fromkeys((*_numeric(spec), *spec.categorical, *spec.sensitive, *ids)))
+
+
+def _without(cell: ir.StringColumn, missing: tuple[str, ...]) -> ir.StringColumn:
+    """The cell, null where it is one of the block's words for "no value" (in lower case)."""
+    return cell.lower().isin(list(missing)).ifelse(ibis.null("string"), cell) if missing else cell
+
+
+def _number_rule(name: str, cell: ir.StringColumn) -> Rule:
+    rule = cells.number_rule(name, cell)
+
+    def advice(shown: str) -> str | None:
+        found = rule.advice(shown) if rule.advice else None
+        return found or (
+            "Correct the file, move the column to 'categorical', name the word under 'missing', "
+            "or set 'unreadable: blank' under 'records' in the source block to leave such cells empty (counted)"
+        )
+
+    return replace(rule, advice=advice)
+
+
+def _unknown_labels(
+    raw: RawTable, spec: RecordsSpec, label: ir.StringValue, unknown: ir.BooleanValue, where: str
+) -> UserError:
+    table = raw.table.filter(unknown).select(label=label, row=raw.row())
+    found = table.group_by("label").aggregate(row=table.row.min()).order_by("row").limit(5).execute()
+    listed = ", ".join(
+        f"'{str(name)[:40]}' (first in row {row})" for name, row in zip(found["label"], found["row"], strict=True)
+    )
+    return UserError(
+        f"{raw.file}, column '{spec.label}': unknown label {listed}. Known are: {', '.join(spec.classes)}. "
+        f"Risk has two classes; add the label under 'classes' of {where} as one of them, "
+        "or under 'missing' to leave such records out (counted)."
+    )
+
+
+def _with_guessed(raw: RawTable, spec: RecordsSpec, declared: set[str]) -> tuple[RecordsSpec, dict[str, int]]:
+    """The block with every other column of the file declared too, where it says ``guess: true``."""
+    others = [name for name in raw.columns if name not in declared]
+    if not spec.guess:
+        return spec, {"columns_ignored": len(others)} if others else {}
+    missing = [*cells.MISSING, *(word.lower() for word in spec.missing)]
+    measures: dict[str, ir.Scalar] = {}
+    for at, name in enumerate(others):
+        cell = cells.trimmed(raw.table[name])
+        words = cell.notnull() & cells.number(cell).isnull() & ~cell.lower().isin(missing)
+        measures |= {f"words_{at}": words.sum(), f"kinds_{at}": cell.nunique()}
+    found = raw.first(raw.table.aggregate(**measures)) if others else {}
+    numeric = [name for at, name in enumerate(others) if not found[f"words_{at}"]]
+    wordy = [(name, found[f"kinds_{at}"]) for at, name in enumerate(others) if found[f"words_{at}"]]
+    categorical = [name for name, kinds in wordy if kinds <= MOST_CATEGORIES]
+    notes = {"columns_guessed_numeric": len(numeric), "columns_guessed_categorical": len(categorical)}
+    ignored = len(others) - len(numeric) - len(categorical)
+    changes = {"numeric": (*spec.numeric, *numeric), "categorical": (*spec.categorical, *categorical)}
+    return spec.model_copy(update=changes), notes | ({"columns_ignored": ignored} if ignored else {})
+
+
+def _layout(spec: RecordsSpec) -> Layout:
+    n_steps = len(next(iter(spec.channels.values()), ()))
+    steps = spec.steps or tuple(str(number) for number in range(1, n_steps + 1))
+    return Layout(
+        classes=_classes(spec.classes),
+        numeric=spec.numeric,
+        categorical=spec.categorical,
+        sensitive=spec.sensitive,
+        groups=spec.groups,
+        leaky=spec.leaky,
+        channels=tuple(spec.channels),
+        steps=steps if spec.channels else (),
+        has_amount=spec.amount is not None,
+    )
+
+
+def _classes(labels: Mapping[str, str]) -> tuple[str, str]:
+    negative, positive = dict.fromkeys(labels.values())
+    return negative, positive
