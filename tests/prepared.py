@@ -105,10 +105,10 @@ class Prepared:
     fitted: Fitted
     cold: pd.DataFrame
 
-    def inputs(self, protocol: str = "time") -> EventInputs:
+    def inputs(self, protocol: str = "time", scaling: str = "") -> EventInputs:
         """What a model is given, of the last fold."""
         split = [split for split in self.views.splits if split["protocol"] == protocol][-1]
-        return assemble(split, self.views.stores, dict(self.features), self.fitted.arrays, self.cold, SPEC)
+        return assemble(split, self.views.stores, dict(self.features), self.fitted.arrays, self.cold, SPEC, scaling)
 
     @property
     def test_start(self) -> int:

@@ -37,8 +37,9 @@ def test_every_part_can_be_switched_off(part, inputs):
 def test_the_studies_are_variants_that_can_be_built_and_differ_from_the_main_one():
     main = TFPNetConfig(training=TrainingParameters(epochs=3, learning_rate=5e-4))
     ablation = variants_of(TFPNet, main, ["ablation"])
-    assert len(ablation) == 11
+    assert len(ablation) == 12
     assert ablation.pop("main") is main
+    assert ablation.pop("entire_scaling") == main  # the same model; its inputs differ
     assert all(config != main for config in ablation.values())
     sensitivity = variants_of(TFPNet, main, ["sensitivity"])
     by_parameter = Counter(name.split("=")[0] for name in sensitivity if name != "main")

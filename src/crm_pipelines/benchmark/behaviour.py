@@ -53,6 +53,7 @@ def plan_runs(
     data_fingerprint: str,
     parameters: RunParameters,
     utc_offset_hours: float,
+    variant_views: Mapping[str, Mapping[str, Callable[[], EventInputs]]] | None = None,
 ) -> dict[str, PendingRun]:
     """Every run of one model that the parameters ask for; see `running.plan_runs`.
 
@@ -64,10 +65,13 @@ def plan_runs(
         data_fingerprint: of all prepared data.
         parameters: seeds and threads.
         utc_offset_hours: for the features whose latency is measured.
+        variant_views: variants that are the same model on other inputs -> their ``views``.
     """
     code = code_version(*_CODE, *code_of(name))
     benchmark = _benchmark(utc_offset_hours)
-    return running.plan_runs(benchmark, name, variants, source, views, data_fingerprint, code, parameters)
+    return running.plan_runs(
+        benchmark, name, variants, source, views, data_fingerprint, code, parameters, variant_views
+    )
 
 
 def execute(

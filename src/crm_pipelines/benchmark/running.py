@@ -80,6 +80,7 @@ def plan_runs(
     data_fingerprint: str,
     code: str,
     parameters: RunParameters,
+    variant_views: Mapping[str, Mapping[str, Callable[[], Any]]] | None = None,
 ) -> dict[str, PendingRun]:
     """Every run of one model that the parameters ask for, to be executed only if it is not stored yet.
 
@@ -96,11 +97,13 @@ def plan_runs(
         data_fingerprint: of all prepared data.
         code: version of the code that determines the result.
         parameters: seeds and threads.
+        variant_views: variants that are the same model on other inputs -> their ``views``.
     """
     pending = {}
+    of_variant = variant_views or {}
     last = [view for view in views if view.startswith(f"{benchmark.protocol}/")][-1:]
     for variant, config in variants.items():
-        for view, load in views.items():
+        for view, load in (of_variant.get(variant) or views).items():
             if variant != MAIN_VARIANT and view not in last:
                 continue
             protocol, fold = view.split("/fold=")

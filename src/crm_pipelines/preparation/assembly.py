@@ -39,8 +39,12 @@ def assemble(
     fitted: dict[str, NDArray[Any]],
     cold: pd.DataFrame,
     spec: SourceSpec,
+    scaling: str = "",
 ) -> EventInputs:
-    """Inputs of the protocol and fold that ``split`` names; large arrays stay memory-mapped."""
+    """Inputs of the protocol and fold that ``split`` names; large arrays stay memory-mapped.
+
+    ``scaling`` is empty, or ``ENTIRE_SCALING`` for the ranges that paper A fits (last fold of ``time`` only).
+    """
     protocol, key = split[PROTOCOL], view_key(split)
     store = stores[protocol]
     labels = store.labels
@@ -62,6 +66,8 @@ def assemble(
             "customer_segment",
         )
     }
+    if scaling:
+        part |= {name: fitted[f"{key}/{scaling}/{name}"] for name in ("customer_static", "item_static")}
     return EventInputs(
         protocol=protocol,
         fold=split["fold"],

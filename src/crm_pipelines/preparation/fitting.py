@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from crm_pipelines.columns import CUSTOMER_ID, FOLD, ITEM_ID, PROTOCOL, ROW, TEXT
+from crm_pipelines.columns import CUSTOMER_ID, FOLD, ITEM_ID, PROTOCOL, PROTOCOL_TIME, ROW, TEXT
 from crm_pipelines.config import EncodingParameters, SourceSpec
 from crm_pipelines.encoding.entities import EntityEncoder, EntityFeatures, align
 from crm_pipelines.encoding.segments import RfvSegments, rfv_table
@@ -18,6 +18,9 @@ from crm_pipelines.preparation.views import Ids, fold_of, view_key
 from crm_pipelines.text.tfidf import PastTextEncoder
 
 Arrays = dict[str, NDArray[Any]]
+
+ENTIRE_SCALING = "entire_scaling"
+"""Static attributes once more, with ranges fitted on all data, as paper A does; a leak, kept apart to show its size."""
 
 
 class Fitted(NamedTuple):
@@ -77,6 +80,8 @@ def _fit_views(
     parameters: EncodingParameters,
 ) -> Fitted:
     texts = texts_of(clean, stores)
+    leaky = parameters.model_copy(update={"scaling": "entire"})
+    last = max(split["fold"] for split in splits)
     tables = {"customer": (customers.to_pandas(), CUSTOMER_ID), "item": (items.to_pandas(), ITEM_ID)}
     arrays: Arrays = {}
     imputations, segments = [], []
@@ -95,6 +100,9 @@ def _fit_views(
             training[entity[train]] = True
             encoder = EntityEncoder.fit(attributes, side_spec, parameters, training)
             _keep_features(arrays, key, side, encoder.transform(attributes))
+            if protocol == PROTOCOL_TIME and split["fold"] == last:
+                everything = EntityEncoder.fit(attributes, side_spec, leaky, training)
+                arrays[f"{key}/{ENTIRE_SCALING}/{side}_static"] = everything.transform(attributes).matrix
             report = encoder.imputer.report(attributes, training, side)
             imputations.append(report.assign(**{PROTOCOL: protocol, FOLD: split["fold"]}))
             if side == "customer":

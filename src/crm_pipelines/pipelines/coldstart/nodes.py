@@ -15,6 +15,7 @@ from crm_pipelines.columns import FOLD, ITEM, ITEM_ID, MODEL, PROTOCOL, PROTOCOL
 from crm_pipelines.config import RunParameters, SourceSpec, parse
 from crm_pipelines.events.store import EventStore
 from crm_pipelines.preparation.assembly import assemble
+from crm_pipelines.preparation.fitting import ENTIRE_SCALING
 from crm_pipelines.preparation.views import view_key
 from crm_pipelines.reporting.results import empty_table
 from crm_pipelines.runs import PendingRun, StoredRun
@@ -47,17 +48,16 @@ def training_of(model: str) -> Callable[..., dict[str, PendingRun]]:
         stored = {f"store/{name}": store.arrays() for name, store in event_stores.items()}
         queries = {"query": cold_start_sets["query_event"].to_numpy(dtype=np.int64)}
         prepared = data_fingerprint({**stored, "features": event_features, "fitted": fitted_inputs, "cold": queries})
-        views = {
-            view_key(split): partial(
-                assemble, split, event_stores, event_features, fitted_inputs, cold_start_sets, source_spec
-            )
-            for split in splits
-        }
+        prepared_parts = (event_stores, event_features, fitted_inputs, cold_start_sets, source_spec)
+        views = {view_key(split): partial(assemble, split, *prepared_parts) for split in splits}
+        last = [split for split in splits if split[PROTOCOL] == PROTOCOL_TIME][-1]
+        leaky = {ENTIRE_SCALING: {view_key(last): partial(assemble, last, *prepared_parts, scaling=ENTIRE_SCALING)}}
         main = parse(behaviour_model(model).Config, config, f"{COLDSTART}.{model}.config")
         main = within_budget(main, source_spec.training_events)
         runs = runs.model_copy(update={"seeds": runs.seeds[: source_spec.most_seeds]})
         variants = variants_of(behaviour_model(model), main, runs.studies)
-        return plan_runs(model, variants, source, views, prepared, runs, source_spec.interactions.utc_offset_hours)
+        zone = source_spec.interactions.utc_offset_hours
+        return plan_runs(model, variants, source, views, prepared, runs, zone, leaky)
 
     return train
 
