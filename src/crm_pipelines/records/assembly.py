@@ -22,7 +22,7 @@ def assemble(split: Mapping[str, Any], arrays: Arrays) -> RecordInputs:
     """
     protocol, fold = str(split[PROTOCOL]), int(split[FOLD])
     rows, train, validation, test = (
-        np.asarray(arrays[f"{protocol}/fold={fold}/{part}"]) for part in ("records", "train", "validation", "test")
+        np.array(arrays[f"{protocol}/fold={fold}/{part}"]) for part in ("records", "train", "validation", "test")
     )
     numeric, names = np.asarray(arrays["numeric"])[rows], [str(name) for name in arrays["names/numeric"]]
     if protocol == LEAK_COLUMN:

@@ -52,7 +52,7 @@ class Imputation(NamedTuple):
     Attributes:
         median: (F,) of each column; 0 where a column is missing in every training row.
         known: (F,) the column is present in some training row; otherwise it is never read.
-        gaps: (G,) columns with both present and missing training rows.
+        gaps: (G,) columns with present and missing training rows; of those always missing together, the first.
     """
 
     median: np.ndarray
@@ -66,7 +66,9 @@ class Imputation(NamedTuple):
         known = ~missing.all(axis=0)
         median = np.zeros(raw.shape[1], dtype=np.float32)
         median[known] = np.nanmedian(raw[:, known], axis=0)
-        return cls(median, known, np.flatnonzero(missing.any(axis=0) & known))
+        gaps = np.flatnonzero(missing.any(axis=0) & known)
+        _, first = np.unique(np.packbits(missing[:, gaps], axis=0), axis=1, return_index=True)
+        return cls(median, known, gaps[np.sort(first)])
 
     def __call__(self, raw: np.ndarray) -> np.ndarray:
         """(B, F) with nan -> (B, F + G) without."""

@@ -20,7 +20,7 @@ class LogisticRegressionConfig(SoftmaxParameters):
     """The hyper-parameters of the regression; tables of records take weaker penalties than logs of events."""
 
     penalties: tuple[float, ...] = (0.001, 0.01, 0.1, 1.0)
-    iterations: int = Field(default=200, ge=1)
+    iterations: int = Field(default=100, ge=1)
 
 
 class LogisticRegression:

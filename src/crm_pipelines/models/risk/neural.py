@@ -17,7 +17,7 @@ class RiskTraining(TrainingParameters):
     """As everywhere, with defaults for tables: fewer rows than a log has events, so more passes and smaller steps."""
 
     epochs: int = Field(default=40, ge=1)
-    most_events: int = Field(default=600_000, ge=1)
+    most_events: int = Field(default=400_000, ge=1)
     batch_size: int = Field(default=256, ge=2)
     learning_rate: float = Field(default=1e-3, gt=0)
     patience: int = Field(default=6, ge=1)

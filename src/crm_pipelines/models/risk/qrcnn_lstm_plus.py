@@ -29,6 +29,7 @@ from crm_pipelines.models.layers.extreme_boosting import ExtremeBoostingParamete
 from crm_pipelines.models.layers.softmax_regression import SoftmaxParameters
 from crm_pipelines.models.layers.stacking import logits, stack
 from crm_pipelines.models.layers.table_members import BoostedMember, ExtremeMember, LinearMember
+from crm_pipelines.models.risk.neural import RiskTraining
 from crm_pipelines.models.risk.qrcnn_lstm import QRCNNLSTM, QRCNNLSTMConfig, StepWeights
 from crm_pipelines.records.inputs import RecordInputs
 
@@ -46,8 +47,11 @@ class QRCNNLSTMPlusConfig(QRCNNLSTMConfig):
     Attributes:
         parts: of the training rows; as many members of each kind.
         shrinkage: pull of the weights towards equal ones.
+        training: of the networks; shorter than alone, since there are several and their mean makes up for it.
         trees, extreme, linear: hyper-parameters of the other members.
     """
+
+    training: RiskTraining = RiskTraining(most_events=250_000, batch_size=512, learning_rate=2e-3, patience=4)
 
     parts: int = Field(default=4, ge=2)
     shrinkage: float = Field(default=0.001, ge=0)
