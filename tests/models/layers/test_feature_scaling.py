@@ -59,3 +59,15 @@ def test_scores_ascend_with_the_value(spread):
     assert (scores.diff() >= -1e-4).all()
     assert torch.equal(loaded(x.unsqueeze(1))[:, 1], scores)
     assert layer(torch.tensor([[0.0], [-0.0]]))[:, 1].diff() == 0
+
+
+def test_missing_values_are_left_out_and_a_column_without_any_says_nothing():
+    whole = torch.from_numpy(np.random.default_rng(2).lognormal(size=(400, 1)).astype(np.float32))
+    gaps = torch.full((300, 1), torch.nan)
+    rows = torch.cat([torch.cat([whole, gaps]), torch.full((700, 1), torch.nan)], dim=1)
+    layer, alone = FeatureScaling(2), FeatureScaling(1)
+    layer.fit(rows)
+    alone.fit(whole)
+    x = torch.cat([whole, torch.ones_like(whole)], dim=1)
+    torch.testing.assert_close(layer(x)[:, [0, 2]], alone(whole))
+    assert torch.isfinite(layer(x)).all()

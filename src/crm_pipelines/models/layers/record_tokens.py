@@ -33,14 +33,8 @@ class MissingScaling(nn.Module):
 
     def fit(self, rows: Tensor) -> None:
         """Take the statistics of each column of ``rows`` (N, F) over the rows where it is present."""
-        for column in range(self.columns):
-            present = rows[torch.isfinite(rows[:, column]), column]
-            self.known[column] = len(present) > 0
-            if len(present):
-                alone = FeatureScaling(1)
-                alone.fit(present.unsqueeze(1))
-                for name, buffer in self.scaling.named_buffers():
-                    buffer[column] = dict(alone.named_buffers())[name][0]
+        self.known.copy_(torch.isfinite(rows).any(dim=0))
+        self.scaling.fit(rows)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale ``x`` (..., F)."""

@@ -53,12 +53,20 @@ class FeatureScaling(nn.Module):
         self.register_load_state_dict_post_hook(_draw_lines)  # type: ignore[no-untyped-call]
 
     def fit(self, rows: Tensor) -> None:
-        """Take mean, deviation and quantiles of ``rows`` (N, F), N at least 1; a constant column keeps scale 1."""
-        self.mean.copy_(rows.mean(dim=0))
-        deviation = rows.std(dim=0, unbiased=False)
+        """Take mean, deviation and quantiles of each column of ``rows`` (N, F) over its finite values.
+
+        A constant column keeps scale 1, and one without any value is taken for constant 0.
+        """
+        present = torch.isfinite(rows)
+        n = present.sum(dim=0)  # (F,)
+        self.mean.copy_(torch.where(present, rows, 0.0).sum(dim=0) / n.clamp(min=1))
+        squares = torch.where(present, rows - self.mean, 0.0) ** 2
+        deviation = (squares.sum(dim=0) / n.clamp(min=1)).sqrt()
         self.scale.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
-        at = (torch.linspace(0, 1, QUANTILES) * (len(rows) - 1)).round().long()
-        self.knots.copy_(torch.sort(rows, dim=0).values[at].T)
+        ordered = torch.where(present, rows, torch.inf).sort(dim=0).values  # missing ones last
+        share = torch.linspace(0, 1, QUANTILES, device=rows.device).unsqueeze(1)
+        at = (share * (n - 1).clamp(min=0)).round().long()  # (Q, F)
+        self.knots.copy_(torch.where(n > 0, ordered.gather(0, at), 0.0).T)
         self._draw()
 
     def _draw(self) -> None:
