@@ -14,7 +14,7 @@ LOCK := pyproject.toml constraints.txt
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev coldstart simulate test lint format viz notebook clean
+.PHONY: help install install-dev coldstart risk simulate test lint format viz notebook clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ install-dev: $(VENV)/.installed-dev ## The same, with the tools for tests and ch
 
 coldstart: $(VENV)/.installed ## Run ingestion, preprocessing, the cold-start models and their report
 	$(BIN)/kedro run --pipelines=coldstart $(ARGS)
+
+risk: $(VENV)/.installed ## Score a table of records and report on the risk models
+	$(BIN)/kedro run --pipelines=risk $(ARGS)
 
 simulate: $(VENV)/.installed ## Write the demo world anew
 	$(BIN)/kedro run --pipelines=simulate $(ARGS)

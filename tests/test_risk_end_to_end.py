@@ -73,6 +73,24 @@ class TestWholeRun:
         assert (finished / "08_reporting/demo/risk/metrics.csv").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--pipelines=risk", "--params=source=taobao"), "has no 'records'"),
+        (("--pipelines=coldstart", "--params=source=credit"), "has no 'interactions'"),
+        (("--pipelines=risk", "--params=risk.scoring.modle=x"), "did you mean 'model'?"),
+        (("--pipelines=risk", "--params=risk.runs.models=lightgbmm"), "did you mean 'lightgbm'?"),
+        (("--pipelines=risk", "--params=folds.folds=1"), "'folds.folds'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_is_asked_wrongly_ends_in_one_line(kedro_run, tmp_path, arguments, says):
+    ran = kedro_run(*arguments[:-1], f"{arguments[-1]},data_root={tmp_path}")
+    assert ran.exit_code == 1
+    assert says in ran.last_line
+    assert not list(tmp_path.rglob("*.csv"))
+
+
 def runs_of(frame: pd.DataFrame, folder: Path, names: tuple[str, ...]) -> list[StoredRun]:
     """Stored runs of some models on a table."""
     prepared = prepare(frame, LAYOUT, FoldParameters(folds=2), "Test", "file.csv")

@@ -73,6 +73,14 @@ def test_the_template_of_an_own_block_is_valid(project):
     assert select_source(blocks, "my_shop").interactions.classes == ("view", "cart", "buy")
 
 
+def test_the_template_of_own_records_is_valid(project):
+    text = (project / "docs/sources.md").read_text(encoding="utf-8")
+    template = text.split("```yaml")[2].split("```", 1)[0]
+    records = select_source(yaml.safe_load(template)["sources"], "my_loans").records
+    assert records.reader == "records"
+    assert list(records.classes.values()) == ["pays", "defaults"]
+
+
 class TestSchemas:
     def test_nulls_are_allowed_only_before_cleaning(self, interactions):
         schemas.Interactions.validate(interactions)
