@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crm_pipelines import cleaning
 from crm_pipelines.cleaning import REASONS, clean_interactions
 from crm_pipelines.columns import INTERACTION_COLUMNS
 from crm_pipelines.config import InteractionsSpec
@@ -96,6 +97,13 @@ def test_a_dropped_row_does_not_make_a_valid_one_a_duplicate() -> None:
     clean, counts = cleaned(rows, window={"start": "1970-01-01T00:00:10"}, one_rating_per_pair=True)
     assert clean["row"].tolist() == [2]
     assert (counts["outside_window"], counts["duplicate"], counts["repeated_pair"]) == (1, 1, 0)
+
+
+def test_rows_that_only_share_a_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning, "_hash", lambda *_: ibis.literal(8, "uint64"))
+    clean, counts = cleaned([GOOD, but(2, customer_id="b"), but(3), but(4, value=2.0)])
+    assert clean["row"].tolist() == [1, 2, 4]
+    assert counts["duplicate"] == 1
 
 
 def test_first_rating_of_a_pair_is_the_earliest_then_the_first_record() -> None:

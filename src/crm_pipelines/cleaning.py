@@ -3,8 +3,9 @@
 Paper A: "Data cleaning involved removing invalid or duplicate records ... records with no user interactions and those
 with faulty or unreadable timestamps were removed ... products with missing ratings or reviews were eliminated."
 
-The rules are one Ibis expression, the same on DuckDB and Spark: each row is given the first reason that speaks
-against it, and the report is a group-by of that column, so its counts add up by construction.
+The rules are Ibis expressions, the same on DuckDB and Spark: each row is given the first reason that speaks against
+it, and the report is a group-by of that column, so its counts add up by construction. Few rows are faulty: only their
+numbers and reasons are kept, and the clean log is the log without them.
 """
 
 import math
@@ -12,8 +13,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
 from crm_pipelines import columns as c
 from crm_pipelines.config import InteractionsSpec
@@ -52,14 +55,14 @@ def clean_interactions(interactions: ir.Table, spec: InteractionsSpec) -> tuple[
     Raises:
         UserError: no row is left.
     """
-    judged = _judge(interactions.select(*c.INTERACTION_COLUMNS), spec)
-    report = _report(judged, spec)
-    valid = judged.filter(judged[_WHY].isnull()).drop(_WHY)
-    return valid.order_by(c.TIMESTAMP, c.ROW), report
+    rows = interactions.select(*c.INTERACTION_COLUMNS)
+    faulty = _judge(rows, spec)
+    report = _report(rows, faulty, spec)
+    return _without(rows, faulty).order_by(c.TIMESTAMP, c.ROW), report
 
 
-def _judge(rows: ir.Table, spec: InteractionsSpec) -> ir.Table:
-    """Add the first reason against each row; null for a valid one."""
+def _judge(rows: ir.Table, spec: InteractionsSpec) -> pa.Table:
+    """The faulty rows, each once: ``row`` and the first reason against it."""
     is_context = rows[c.BEHAVIOUR].isin(spec.context).fill_null(False) if spec.context else ibis.literal(False)
     text_is_due = ~is_context if spec.require_text else ibis.literal(False)
     judged = rows.mutate(
@@ -73,31 +76,44 @@ def _judge(rows: ir.Table, spec: InteractionsSpec) -> ir.Table:
             else_=ibis.null("string"),
         ).name(_WHY)
     )
+    faulty = judged.filter(judged[_WHY].notnull()).select(c.ROW, _WHY).to_pyarrow()
+    valid = judged.filter(judged[_WHY].isnull()).drop(_WHY)
     exact = (c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE, c.TEXT)
-    judged = _drop_all_but_first(judged, "duplicate", exact, (c.ROW,))
+    duplicates = _all_but_first(valid, "duplicate", exact, (c.ROW,))
+    faulty = pa.concat_tables([faulty, duplicates.cast(faulty.schema)])
     if spec.one_rating_per_pair:
         # Context events are no ratings: they neither are one too many nor make another so.
-        rated = ~judged[c.BEHAVIOUR].isin(spec.context).fill_null(False) if spec.context else ibis.literal(True)
+        rated = valid.filter(~valid[c.BEHAVIOUR].isin(spec.context).fill_null(False)) if spec.context else valid
         pair = (c.CUSTOMER_ID, c.ITEM_ID)
-        judged = _drop_all_but_first(judged, "repeated_pair", pair, (c.TIMESTAMP, c.ROW), only=rated)
-    return judged
+        repeated = _all_but_first(_without(rated, duplicates), "repeated_pair", pair, (c.TIMESTAMP, c.ROW))
+        faulty = pa.concat_tables([faulty, repeated.cast(faulty.schema)])
+    return faulty
 
 
-def _drop_all_but_first(
-    judged: ir.Table,
-    reason: str,
-    keys: tuple[str, ...],
-    order: tuple[str, ...],
-    only: ir.BooleanValue | None = None,
-) -> ir.Table:
-    """Give ``reason`` to the rows that, among rows still valid, repeat the ``keys`` of one earlier in ``order``."""
-    candidate = judged[_WHY].isnull() if only is None else judged[_WHY].isnull() & only
-    judged = judged.mutate(_candidate=candidate)
-    # Whether a row is a candidate is part of the key: rows already dropped must not shadow valid ones.
-    window = ibis.window(group_by=["_candidate", *keys], order_by=list(order))
-    judged = judged.mutate(_rank=ibis.row_number().over(window))  # from 0
-    repeats = judged["_candidate"] & (judged["_rank"] > 0)
-    return judged.mutate(repeats.ifelse(ibis.literal(reason), judged[_WHY]).name(_WHY)).drop("_candidate", "_rank")
+def _without(rows: ir.Table, faulty: pa.Table) -> ir.Table:
+    """The rows whose numbers are not among the faulty."""
+    return rows.anti_join(ibis.memtable(faulty.select([c.ROW])), c.ROW) if len(faulty) else rows
+
+
+def _all_but_first(rows: ir.Table, reason: str, keys: tuple[str, ...], order: tuple[str, ...]) -> pa.Table:
+    """Give ``reason`` to the rows that repeat the ``keys``, customer and item among them, of one earlier in ``order``.
+
+    Repeats are rare: only rows of which another has the same hash are compared, instead of sorting them all.
+    """
+    time = rows[c.TIMESTAMP] if c.TIMESTAMP in keys else ibis.literal(0, "int64")
+    hashed = rows.mutate(_hash=(_hash(rows[c.CUSTOMER_ID], rows[c.ITEM_ID], time) >> 1).cast("int64"))
+    met = hashed.group_by("_hash").aggregate(n=lambda t: t.count())
+    several = met.filter(met["n"] > 1).select("_hash").to_pyarrow()
+    alike = hashed.semi_join(ibis.memtable(several), "_hash")
+    window = ibis.window(group_by=list(keys), order_by=list(order))
+    ranked = alike.mutate(_rank=ibis.row_number().over(window))  # from 0
+    repeats = ranked.filter(ranked["_rank"] > 0)
+    return repeats.select(c.ROW, ibis.literal(reason).name(_WHY)).to_pyarrow()
+
+
+@ibis.udf.scalar.builtin(name="hash")  # type: ignore[untyped-decorator]
+def _hash(customer: str, item: str, time: int) -> dt.uint64:
+    """The engine's own hash of several values; 64 bits on DuckDB, 32 on Spark."""
 
 
 def _is_missing(rows: ir.Table, column: str) -> ir.BooleanValue:
@@ -125,11 +141,12 @@ def _to_seconds(moment: datetime, spec: InteractionsSpec) -> int:
     return math.ceil(moment.astimezone(UTC).timestamp())
 
 
-def _report(judged: ir.Table, spec: InteractionsSpec) -> pd.DataFrame:
+def _report(rows: ir.Table, faulty: pa.Table, spec: InteractionsSpec) -> pd.DataFrame:
     """Count the rows per reason; stop if none is valid."""
-    found = judged.group_by(_WHY).agg(**{ROWS: judged.count()}).to_pandas()
-    counts = {None if pd.isna(why) else str(why): int(n) for why, n in zip(found[_WHY], found[ROWS], strict=True)}
-    rows_in, rows_out = sum(counts.values()), counts.get(None, 0)
+    found = faulty[_WHY].value_counts().to_pylist()
+    counts = {str(entry["values"]): int(entry["counts"]) for entry in found}
+    rows_in = int(rows.count().to_pyarrow().as_py())
+    rows_out = rows_in - len(faulty)
     if rows_in == 0:
         raise UserError(f"{spec.file}: the interactions hold no rows; check that this is the right file")
     if rows_out == 0:

@@ -4,6 +4,10 @@ They state what may stand where; a broken one is a fault of ours, for the reader
 into messages before a table gets here.
 """
 
+from functools import reduce
+from operator import and_
+from typing import Any
+
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pandera.ibis as pa
@@ -11,7 +15,35 @@ import pandera.ibis as pa
 from crm_pipelines import columns as c
 
 
-class Interactions(pa.DataFrameModel):
+class CheckedTable(pa.DataFrameModel):
+    """A schema whose checks take one pass over a table that keeps them."""
+
+    @classmethod
+    def validate(cls, check_obj: ir.Table, *args: Any, **kwargs: Any) -> Any:
+        """The table, checked: pandera, which reads a table once for every check, sees it only if one is broken."""
+        return check_obj if cls._holds(check_obj) else super().validate(check_obj, *args, **kwargs)
+
+    @classmethod
+    def _holds(cls, table: ir.Table) -> bool:
+        """Whether the table has the columns and keeps every promise about them."""
+        columns = cls.to_schema().columns
+        found = table.schema()
+        if not set(columns) <= set(found) or (cls.to_schema().strict and tuple(columns) != tuple(found)):
+            return False
+        if any(found[name] != column.dtype.type for name, column in columns.items()):
+            return False
+        promises = [table[name].notnull().all() for name, column in columns.items() if not column.nullable]
+        promises += cls.promises(table)
+        kept = table.aggregate(kept=reduce(and_, promises), rows=table.count()).to_pyarrow().to_pylist()[0]
+        return bool(kept["kept"]) or not kept["rows"]
+
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """What else pandera would check."""
+        return []
+
+
+class Interactions(CheckedTable):
     """The log of a source as read: every record, cells that could not be read are null.
 
     ``timestamp`` is in seconds since 1970 UTC; ``row`` numbers the records from 1.
@@ -31,6 +63,11 @@ class Interactions(pa.DataFrameModel):
         strict = True
         ordered = True
 
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """Rows are numbered from 1."""
+        return [table[c.ROW].min() >= 1]
+
 
 class CleanInteractions(Interactions):
     """The log after cleaning: who, what, when and which behaviour are always known."""
@@ -43,10 +80,15 @@ class CleanInteractions(Interactions):
     @pa.dataframe_check(error="a record appears twice: 'row' must be unique")
     def one_record_per_row(cls, data: pa.IbisData) -> ir.Table:  # noqa: N805
         """Every raw record survives at most once."""
-        return _unique(data.table, c.ROW)
+        return _as_table(data.table, _unique(data.table, c.ROW))
+
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """Every raw record survives at most once."""
+        return [*super().promises(table), _unique(table, c.ROW)]
 
 
-class Customers(pa.DataFrameModel):
+class Customers(CheckedTable):
     """Static attributes of customers; further columns are declared in the source block."""
 
     customer_id: dt.String = pa.Field()
@@ -54,10 +96,15 @@ class Customers(pa.DataFrameModel):
     @pa.dataframe_check(error="a customer has more than one row")
     def one_row_per_customer(cls, data: pa.IbisData) -> ir.Table:  # noqa: N805
         """Ids are unique."""
-        return _unique(data.table, c.CUSTOMER_ID)
+        return _as_table(data.table, _unique(data.table, c.CUSTOMER_ID))
+
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """Ids are unique."""
+        return [_unique(table, c.CUSTOMER_ID)]
 
 
-class Items(pa.DataFrameModel):
+class Items(CheckedTable):
     """Static attributes of items; further columns are declared in the source block."""
 
     item_id: dt.String = pa.Field()
@@ -65,7 +112,12 @@ class Items(pa.DataFrameModel):
     @pa.dataframe_check(error="an item has more than one row")
     def one_row_per_item(cls, data: pa.IbisData) -> ir.Table:  # noqa: N805
         """Ids are unique."""
-        return _unique(data.table, c.ITEM_ID)
+        return _as_table(data.table, _unique(data.table, c.ITEM_ID))
+
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """Ids are unique."""
+        return [_unique(table, c.ITEM_ID)]
 
 
 class Records(pa.DataFrameModel):
@@ -92,9 +144,14 @@ class CleanRecords(Records):
     @pa.dataframe_check(error="a record appears twice: 'record_id' must be unique")
     def one_row_per_record(cls, data: pa.IbisData) -> ir.Table:  # noqa: N805
         """Ids are unique."""
-        return _unique(data.table, c.RECORD_ID)
+        return _as_table(data.table, _unique(data.table, c.RECORD_ID))
 
 
-def _unique(table: ir.Table, column: str) -> ir.Table:
-    """One boolean: no value of the column repeats (pandera's own ``unique`` is not checked on Ibis tables)."""
-    return table.aggregate(unique=table[column].nunique() + table[column].isnull().any().cast(int) == table.count())
+def _unique(table: ir.Table, column: str) -> ir.BooleanScalar:
+    """No value of the column repeats (pandera's own ``unique`` is not checked on Ibis tables)."""
+    return table[column].nunique() + table[column].isnull().any().cast(int) == table.count()
+
+
+def _as_table(table: ir.Table, kept: ir.BooleanScalar) -> ir.Table:
+    """One boolean, as pandera wants it."""
+    return table.aggregate(unique=kept)

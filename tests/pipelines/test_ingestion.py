@@ -3,6 +3,7 @@
 import ibis
 import pandas as pd
 import pandera.errors
+import pandera.ibis
 import pytest
 import yaml
 from kedro.io import DataCatalog, MemoryDataset
@@ -107,6 +108,12 @@ class TestSchemas:
         twice = interactions.filter(interactions.row == 1)
         with pytest.raises(pandera.errors.SchemaError):
             schemas.CleanInteractions.validate(twice.union(twice))
+
+    def test_a_table_that_keeps_its_promises_is_read_once(self, interactions, monkeypatch):
+        monkeypatch.setattr(pandera.ibis.DataFrameModel, "validate", None)
+        assert schemas.Interactions.validate(interactions) is interactions
+        nobody = interactions.filter(interactions.row > 2)
+        assert schemas.CleanInteractions.validate(nobody) is nobody
 
     @pytest.mark.parametrize(("schema", "column"), [(schemas.Customers, "customer_id"), (schemas.Items, "item_id")])
     def test_one_row_per_id(self, schema, column, connection):

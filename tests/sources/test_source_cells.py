@@ -1,9 +1,13 @@
 """Cells of a log: what is read, what becomes null, and what each bad cell says."""
 
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from source_blocks import LOG, own
 
 from crm_pipelines.errors import UserError
+from crm_pipelines.sources import cells
 
 HEAD = "customer_id,item_id,timestamp,behaviour\n"
 RATED = {"rating_classes": {"negative": 2, "neutral": 3, "positive": 5}}
@@ -200,3 +204,14 @@ class TestIds:
         with pytest.raises(UserError, match="row 2, column 'customer_id': the cell is not a whole number") as caught:
             self.ids(folder, "1", "secret@mail", ids="integer")
         assert "secret" not in str(caught.value)
+
+
+class TestBlanks:
+    @settings(max_examples=25, deadline=None)
+    @given(texts=st.lists(st.text(alphabet="a!é0~ \t\n\r\f\x01", max_size=5), min_size=1, max_size=20))
+    def test_a_trimmed_cell_is_what_python_strips(self, connection, texts):
+        table = connection.create_table("blanks", pd.DataFrame({"cell": texts}), temp=True, overwrite=True)
+        trimmed = cells.trimmed(table["cell"]).execute()
+        assert [None if pd.isna(cell) else cell for cell in trimmed] == [
+            text.strip(" \t\n\f\r") or None for text in texts
+        ]

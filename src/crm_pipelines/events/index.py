@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 IntArray = NDArray[np.integer[Any]]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -101,17 +102,20 @@ class EventIndex:
         size = highest if n_groups is None else n_groups
         if highest > size or (n and int(group.min()) < 0):
             raise ValueError(f"groups must lie in 0 .. {size - 1}")
-        events = np.argsort(group, kind="stable").astype(np.int32)
+        groups = np.asarray(group, dtype=np.int32)
         slots = np.arange(n, dtype=np.int32)
+        # Turning rows into columns is a counting sort: stable, and several times faster than comparing.
+        rows = csr_array((np.ones(n, dtype=np.int8), groups, np.arange(n + 1, dtype=np.int32)), shape=(n, size))
+        by_group = rows.tocsc()
+        events, indptr = by_group.indices.astype(np.int32, copy=False), by_group.indptr.astype(np.int64)
+        del rows, by_group
         position = np.empty(n, dtype=np.int32)
         position[events] = slots
-        indptr = np.zeros(size + 1, dtype=np.int64)
-        np.cumsum(np.bincount(group, minlength=size), out=indptr[1:])
-        by_slot, time = np.asarray(group)[events], timestamp[events]
+        by_slot, time = groups[events], timestamp[events]
         starts_run = np.ones(n, dtype=bool)  # a run: events of one group at one second
         starts_run[1:] = (by_slot[1:] != by_slot[:-1]) | (time[1:] != time[:-1])
         run_start = np.maximum.accumulate(np.where(starts_run, slots, 0)).astype(np.int32)
-        return cls(indptr, events, position, run_start[position], np.asarray(group, dtype=np.int32), time)
+        return cls(indptr, events, position, run_start[position], groups, time)
 
     @property
     def n_groups(self) -> int:

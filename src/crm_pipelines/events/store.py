@@ -26,13 +26,21 @@ _COLUMNS: Final = ("customer", "item", "timestamp", "behaviour", "value", "categ
 _INDICES: Final = ("customers", "items")
 
 
-def _complete(codes: NDArray[np.int64], column: str, row: NDArray[np.int64]) -> None:
+def _complete(codes: NDArray[np.int32], column: str, row: NDArray[np.int64]) -> None:
     missing = np.flatnonzero(codes < 0)
     if len(missing):
         raise UserError(
             f"interactions: {column} is missing in {len(missing)} events (first: row {int(row[missing[0]])}). "
             "Clean the log first; the event store takes complete events only."
         )
+
+
+def _order(row: NDArray[np.int64], seconds: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+    """Positions in (timestamp, row) order; everything as it lies where it is in order already."""
+    step = np.diff(seconds)
+    if ((step > 0) | ((step == 0) & (row[1:] >= row[:-1]))).all():
+        return slice(None)
+    return np.lexsort((row, seconds))
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class EventStore:
             UserError: for a missing id or behaviour, or a behaviour neither class nor context.
         """
         rows, seconds = np.asarray(row, dtype=np.int64), np.asarray(timestamp, dtype=np.int64)
-        order = np.lexsort((rows, seconds))
+        order = _order(rows, seconds)
         rows, seconds = rows[order], seconds[order]
         behaviours = (*classes, *context)
 
@@ -119,16 +127,18 @@ class EventStore:
             )
         to_code = np.asarray([behaviours.index(str(name)) for name in labels], dtype=np.int16)
         if category_of_event is None:
-            category = np.full(len(order), -1, dtype=np.int32)
+            category = np.full(len(rows), -1, dtype=np.int32)
         else:
             category = dense(category_of_event, "category", nullable=True)[0]
-        amounts = np.full(len(order), np.nan) if value is None else np.asarray(value)
+        amounts = np.full(len(rows), np.nan, dtype=np.float32) if value is None else np.asarray(value, dtype=np.float32)
+        acts = to_code[label]
+        del customer_ids, item_ids, behaviour, value, category_of_event, label  # the indices need the memory
         store = cls._indexed(
             customer=customer,
             item=item,
             timestamp=seconds,
-            behaviour=to_code[label],
-            value=amounts.astype(np.float32)[order],
+            behaviour=acts,
+            value=amounts[order],
             category=category,
             row=rows,
             n_customers=len(customer_names),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import ibis
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from crm_pipelines.columns import (
@@ -21,11 +22,10 @@ from crm_pipelines.columns import (
 )
 from crm_pipelines.config import SourceSpec, SplitParameters
 from crm_pipelines.errors import UserError
+from crm_pipelines.events.codes import encoded, looked_up
 from crm_pipelines.events.cold_start import held_out_view
 from crm_pipelines.events.split import Fold, check_classes, time_split
 from crm_pipelines.events.store import EventStore
-
-CATEGORY = "category"
 
 Ids = dict[str, NDArray[np.str_]]
 
@@ -45,29 +45,35 @@ class Views(NamedTuple):
 
 
 def build_store(clean: ibis.Table, items: ibis.Table, spec: SourceSpec) -> tuple[EventStore, Ids]:
-    """Index clean interactions, with the category of each event's item where the source names one."""
-    events = clean
+    """Index clean interactions, with the category of each event's item where the source names one.
+
+    The log is read in the order of its file, a column at a time, so that its texts are never held together.
+    """
+    rows = clean.select(ROW).to_pyarrow()[ROW].to_numpy()
+
+    def column(name: str) -> pa.ChunkedArray:
+        table = clean.select(ROW, name).to_pyarrow()
+        if not np.array_equal(table[ROW].to_numpy(), rows):
+            raise RuntimeError("the engine does not keep the order of a file; its columns cannot be read one by one")
+        return table[name]
+
+    item = encoded(column(ITEM_ID))
     category = None
     if spec.items.group_by is not None:
-        looked_up = items.select(ITEM_ID, items[spec.items.group_by].name(CATEGORY))
-        events = events.left_join(looked_up, ITEM_ID).drop(f"{ITEM_ID}_right")
-    wanted = [CUSTOMER_ID, ITEM_ID, TIMESTAMP, BEHAVIOUR, VALUE, ROW]
-    if spec.items.group_by is not None:
-        wanted.append(CATEGORY)
-    table = events.select(wanted).order_by(TIMESTAMP, ROW).to_pyarrow()
-    if spec.items.group_by is not None:
-        category = table[CATEGORY]
+        described = items.select(ITEM_ID, category=items[spec.items.group_by]).to_pyarrow()
+        category = looked_up(item, described[ITEM_ID], described["category"])
     store, customers, item_ids = EventStore.build(
-        table[CUSTOMER_ID],
-        table[ITEM_ID],
-        table[TIMESTAMP].to_numpy(),
-        table[BEHAVIOUR],
-        table[VALUE].to_numpy(),
-        table[ROW].to_numpy(),
+        encoded(column(CUSTOMER_ID)),
+        item,
+        column(TIMESTAMP).to_numpy(),
+        encoded(column(BEHAVIOUR)),
+        column(VALUE).to_numpy(),
+        rows,
         category,
         spec.interactions.classes,
         spec.interactions.context,
     )
+    pa.default_memory_pool().release_unused()
     return store, {"customer": customers.astype(str), "item": item_ids.astype(str)}
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
-from ibis.util import gen_name
+import pyarrow as pa
 
 from crm_pipelines import columns as c
 from crm_pipelines.config import SourceSpec
@@ -88,7 +88,7 @@ def read_metadata(raw: RawFolder, file: str) -> tuple[RawTable, dict[str, int]]:
         price=price.str.replace(r"[$, ]", "", regex=True),
     )
     schema = ibis.schema({ROW_NUMBER: "int64", "asin": "string", **dict.fromkeys(ATTRIBUTES, "string")})
-    table = raw.connection.create_table(gen_name("metadata"), clean, schema=schema, temp=True)
+    table = raw.table(pa.Table.from_pandas(clean, schema=schema.to_pyarrow(), preserve_index=False), f"{file}.items")
     counts = {
         "metadata_titles_not_text": int(markup.sum()),
         "metadata_prices_unreadable": int((frame["price"].notna() & price.isna()).sum()),

@@ -1,6 +1,6 @@
 """The interaction log of any source as the canonical ``interactions`` table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,12 +41,14 @@ class Log:
         attributes: name of an attribute -> its column in ``table``.
         file: path of the raw file, for messages.
         notes: ``interactions`` (rows) and ``unreadable_<column>`` counts.
+        keep: see :class:`crm_pipelines.sources.raw.RawTable`.
     """
 
     table: ir.Table
     attributes: Mapping[str, str]
     file: str
     notes: dict[str, int]
+    keep: Callable[[ir.Table], ir.Table]
 
     @property
     def interactions(self) -> ir.Table:
@@ -108,7 +110,8 @@ def read_log(raw: RawTable, names: Mapping[str, str], spec: SourceSpec, attribut
     typed = {
         own[name]: cells.number(table[name]) if name in numeric else cells.trimmed(table[name]) for name in attributes
     }
-    return Log(table.select(**canonical, **typed), own, raw.file, {"interactions": int(answers["rows"]), **notes})
+    counts = {"interactions": int(answers["rows"]), **notes}
+    return Log(table.select(**canonical, **typed), own, raw.file, counts, raw.keep)
 
 
 def _text(column: ir.StringColumn) -> ir.StringColumn:

@@ -119,7 +119,7 @@ def from_file(raw: RawTable, id_column: str, side: Side, log: Log, spec: SourceS
     if added > UNMATCHED * in_log_count:
         logger.warning("%s: %d of the log's %d %s are not in it", raw.file, added, in_log_count, side.name)
     nulls = {name: ibis.null(table.schema()[name]) for name in side.spec.columns}
-    table = table.union(absent.mutate(**nulls).select(*table.columns)).order_by(side.id)
+    table = raw.keep(table.union(absent.mutate(**nulls).select(*table.columns)).order_by(side.id))
     counts = {
         "rows": answers["rows"],
         "without_id": answers["rows"] - answers["with_id"],
@@ -147,25 +147,33 @@ def from_log(side: Side, log: Log) -> ir.Table:
                 f"(it has: {', '.join(log.attributes) or 'none'}); name a file under '{side.name}.file' or remove it"
             )
     known = log.table.filter(log.table[side.id].notnull())
+    values = {name: log.keep(_values(known, side.id, log.attributes[name])) for name in side.spec.columns}
     for name in side.spec.columns:
-        _check_static(known, side, name, log)
+        _check_static(values[name], side, name, log)
     means = {name: known[log.attributes[name]].mean() for name in side.spec.numeric}
-    table = known.group_by(side.id).aggregate(**means) if means else known.select(side.id).distinct()
+    ids = next(iter(values.values()), known).select(side.id).distinct()
+    table = known.group_by(side.id).aggregate(**means) if means else ids
     for name in side.spec.columns:
         if name not in side.spec.numeric:
-            table = table.left_join(_most_frequent(known, side.id, log.attributes[name], name), side.id)
+            table = table.left_join(_most_frequent(values[name], side.id, name), side.id)
             table = table.drop(f"{side.id}_right")
-    return table.select(side.id, *side.spec.columns).order_by(side.id)
+    return log.keep(table.select(side.id, *side.spec.columns).order_by(side.id))
 
 
-def _check_static(known: ir.Table, side: Side, name: str, log: Log) -> None:
+def _values(known: ir.Table, id_column: str, column: str) -> ir.Table:
+    """Every value of a column within each entity, also null, and how many events have it: ``events``."""
+    told = known.select(id_column, value=known[column])
+    return told.group_by(id_column, "value").aggregate(events=lambda t: t.count())
+
+
+def _check_static(values: ir.Table, side: Side, name: str, log: Log) -> None:
     """Refuse a column that is no attribute of the entity but of the event."""
-    column = log.attributes[name]
-    told = known.filter(known[column].notnull()).group_by(side.id)
-    several = told.aggregate(events=lambda t: t.count(), values=lambda t: t[column].nunique())
+    told = values.filter(values["value"].notnull()).group_by(side.id)
+    several = told.aggregate(events=lambda t: t["events"].sum(), values=lambda t: t.count())
     several = several.filter(several["events"] > 1)
-    counted = several.aggregate(entities=several.count(), changing=(several["values"] > 1).cast("int64").sum())
-    entities, changing = (counted.to_pyarrow()[key][0].as_py() or 0 for key in ("entities", "changing"))
+    changes = (several["values"] > 1).cast("int64").sum()
+    counted = several.aggregate(entities=several.count(), changing=changes).to_pyarrow()
+    entities, changing = (counted[key][0].as_py() or 0 for key in ("entities", "changing"))
     if changing > max(SLIPS, CHANGING * entities):
         raise UserError(
             f"{log.file}: column '{name}' changes within {changing} of {entities} {side.name} with several events, so "
@@ -174,11 +182,13 @@ def _check_static(known: ir.Table, side: Side, name: str, log: Log) -> None:
         )
 
 
-def _most_frequent(known: ir.Table, id_column: str, column: str, name: str) -> ir.Table:
-    pairs = known.filter(known[column].notnull()).group_by(id_column, column).aggregate(n=lambda t: t.count())
-    place = ibis.row_number().over(group_by=pairs[id_column], order_by=[pairs["n"].desc(), pairs[column].asc()])
-    best = pairs.mutate(place=place).filter(lambda t: t["place"] == 0)
-    return best.select(id_column, **{name: best[column]})
+def _most_frequent(values: ir.Table, id_column: str, name: str) -> ir.Table:
+    values = values.filter(values["value"].notnull())
+    place = ibis.row_number().over(
+        group_by=values[id_column], order_by=[values["events"].desc(), values["value"].asc()]
+    )
+    best = values.mutate(place=place).filter(lambda t: t["place"] == 0)
+    return best.select(id_column, **{name: best["value"]})
 
 
 def _typed(column: ir.StringColumn, name: str, spec: EntitySpec) -> ir.Column:

@@ -1,19 +1,26 @@
 """The folder of raw files: every published or own file enters the project through :class:`RawFolder`.
 
-A file becomes a :class:`RawTable`: all columns as text, plus the record number. Only this module knows the
-engine; what happens to the text later is written in portable Ibis expressions.
+A file becomes a :class:`RawTable`: all columns as text, plus the record number. DuckDB parses it once and keeps the
+text as parquet (the *staged* file), which every later question reads: a column at a time, on all threads, and on
+whatever engine the tables are on. What happens to the text is written in portable Ibis expressions.
 """
 
 import difflib
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import ibis
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis.backends import BaseBackend
 from ibis.backends.duckdb import Backend
 from ibis.util import gen_name
 
@@ -32,16 +39,18 @@ class RawTable:
     """One raw file: its columns as nullable text and ``__row__`` int64.
 
     Attributes:
-        table: the columns, lazily read.
+        table: the columns, read from the staged file whenever they are asked for.
         file: path below ``raw_root``, for messages.
         columns: names as found in the file, in order.
         explain: turns the engine's error into the message for the user.
+        keep: computes a table once and gives it back as a staged file, for what is read several times.
     """
 
     table: ir.Table
     file: str
     columns: tuple[str, ...]
     explain: Callable[[Exception], UserError]
+    keep: Callable[[ir.Table], ir.Table]
 
     def row(self) -> ir.IntegerColumn:
         """The record numbers."""
@@ -85,17 +94,31 @@ class RawTable:
         return replace(self, table=table, columns=tuple(names))
 
 
+@cache
+def _scratch() -> "tempfile.TemporaryDirectory[str]":
+    """A folder for the staged files of this process, removed when it ends."""
+    return tempfile.TemporaryDirectory(prefix="crm_pipelines-", ignore_cleanup_errors=True)
+
+
 @dataclass(frozen=True)
 class RawFolder:
-    """Where the raw files lie (``raw_root``) and the engine that reads them.
+    """Where the raw files lie (``raw_root``) and the engine that their tables are on.
 
     Attributes:
         root: the folder; paths in source blocks are relative to it and may not leave it.
-        connection: an Ibis DuckDB connection.
+        connection: an Ibis connection, DuckDB's or another's. DuckDB parses the files in any case.
+        staging: folder of the staged files, where that engine can read them; by default one below the system's folder
+            of temporary files (``TMPDIR``), removed when the process ends.
     """
 
     root: Path
-    connection: Backend
+    connection: BaseBackend
+    staging: Path = field(default_factory=lambda: Path(_scratch().name))
+
+    @cached_property
+    def _parser(self) -> Backend:
+        """The DuckDB connection that parses files."""
+        return self.connection if isinstance(self.connection, Backend) else ibis.duckdb.connect()
 
     def path(self, relative: str) -> Path:
         """Absolute path of a file below ``root``.
@@ -197,7 +220,7 @@ class RawFolder:
         objects = f"read_json_objects({_quoted(str(path))}, format='newline_delimited')"
         query = f"select distinct unnest(json_keys(json)) from {objects}"  # noqa: S608 - the path is quoted
         try:
-            keys = sorted(str(key) for (key,) in self.connection.raw_sql(query).fetchall())
+            keys = sorted(str(key) for (key,) in self._parser.raw_sql(query).fetchall())
         except duckdb.Error as error:
             raise explain(error) from error
         if not keys:
@@ -222,7 +245,7 @@ class RawFolder:
         path = self.path(relative)
         try:
             query = f"describe select * from read_parquet({_quoted(str(path))})"  # noqa: S608 - the path is quoted
-            found = self.connection.raw_sql(query).fetchall()
+            found = self._parser.raw_sql(query).fetchall()
         except duckdb.Error as error:
             raise explain(error) from error
         return self._scan("read_parquet", path, {}, relative, [str(column[0]) for column in found], explain)
@@ -238,17 +261,45 @@ class RawFolder:
     ) -> RawTable:
         arguments = ", ".join([_quoted(str(path)), *(f"{key}={value}" for key, value in options.items())])
         columns = ", ".join(f"cast({_identifier(name)} as varchar) as {_identifier(name)}" for name in names)
-        # A window without an order keeps the order of the file, also when it is read by several threads.
-        number = f"cast(row_number() over () as bigint) as {ROW_NUMBER}"
-        rows = f"select {number}, {columns} from {function}({arguments})"  # noqa: S608 - names and values are quoted
-        view = gen_name("raw")
+        staged = self._staged(relative)
+        # Rows keep the order of the file, also when it is parsed by several threads: DuckDB's default.
+        rows = f"select {columns} from {function}({arguments})"  # noqa: S608 - names and values are quoted
         try:
-            # A view, not Ibis' own ``Backend.sql``: that one calls a function that DuckDB 2.0 no longer has.
-            self.connection.raw_sql(f"create temp view {view} as {rows}")
-            table = self.connection.table(view)
+            self._parser.raw_sql(f"copy ({rows}) to {_quoted(str(staged))} (format parquet)")
         except duckdb.Error as error:
+            staged.unlink(missing_ok=True)
             raise explain(error) from error
-        return RawTable(table, relative, tuple(names), explain)
+        return RawTable(self._numbered(staged), relative, tuple(names), explain, self.keep)
+
+    def table(self, data: pa.Table, name: str) -> ir.Table:
+        """A table made in memory on the engine of the others, kept in a staged file."""
+        path = self._staged(name)
+        pq.write_table(data, path)
+        return self.connection.read_parquet(str(path), table_name=gen_name("raw"))
+
+    def keep(self, table: ir.Table) -> ir.Table:
+        """The table, computed and kept in a staged file."""
+        path = self._staged("kept")
+        self.connection.to_parquet(table, str(path))
+        return self.connection.read_parquet(str(path), table_name=gen_name("raw"))
+
+    def _staged(self, name: str) -> Path:
+        """A new path for a staged file."""
+        return self.staging / f"{gen_name(re.sub(r'[^A-Za-z0-9._-]', '_', name))}.parquet"
+
+    def _numbered(self, staged: Path) -> ir.Table:
+        """The staged rows with their numbers, from 1."""
+        source = f"read_parquet({_quoted(str(staged))}, file_row_number=true)"
+        rows = f"select file_row_number + 1 as {ROW_NUMBER}, * exclude (file_row_number) from {source}"  # noqa: S608
+        if self._parser is self.connection:
+            view = gen_name("raw")
+            # A view, not Ibis' own ``Backend.sql``: that one calls a function that DuckDB 2.0 no longer has.
+            self._parser.raw_sql(f"create temp view {view} as {rows}")
+            return self._parser.table(view)
+        numbered = staged.with_suffix(".numbered.parquet")  # other engines do not number the rows of a file
+        self._parser.raw_sql(f"copy ({rows}) to {_quoted(str(numbered))} (format parquet)")
+        staged.unlink()
+        return self.connection.read_parquet(str(numbered), table_name=gen_name("raw"))
 
 
 def _unreadable(relative: str, where: str | None, error: Exception | None) -> UserError:
