@@ -132,6 +132,7 @@ def prepare(
         if cuts is not None:
             views = views._replace(splits=cuts)
         fitted = fit_views(views.stores, views.ids, views.splits, clean, customers, items, SPEC, encoding)
+        fitted = fitted._replace(arrays={name: np.asarray(array) for name, array in fitted.arrays.items()})
     finally:
         connection.disconnect()
     features: dict[str, np.ndarray] = {}

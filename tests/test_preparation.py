@@ -7,17 +7,19 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from crm_pipelines.config import SplitParameters
+from crm_pipelines.config import FeatureParameters, SplitParameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.events.inputs import EventInputs
 from crm_pipelines.graph.adjacency import customer_item_adjacency
-from crm_pipelines.preparation.assembly import sample_cold_start
+from crm_pipelines.preparation.assembly import event_features, featured_events, sample_cold_start
 from crm_pipelines.preparation.fitting import ENTIRE_SCALING
 from crm_pipelines.preparation.views import build_views, fold_of, overview, view_key
 from prepared import CLASSES, DAY, SPEC, START, Prepared, Shop, prepare, shop
 
 HELD_OUT = SplitParameters(held_out_below=8, held_out_share=0.25, minimum={"train": 100, "validation": 10, "test": 30})
 """Both sides get the ``held_out`` protocol."""
+LIMITS = FeatureParameters(everything_up_to=10, training_events=50)
+"""Makes any log a long one."""
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,12 @@ def tables() -> Shop:
 @pytest.fixture(scope="module")
 def prepared(tables) -> Prepared:
     return prepare(tables)
+
+
+@pytest.fixture(scope="module")
+def limited(prepared) -> Prepared:
+    arrays = event_features("time", prepared.views.stores["time"], prepared.views.splits, SPEC, LIMITS)
+    return replace(prepared, features={name: np.asarray(array) for name, array in arrays.items()})
 
 
 @pytest.fixture(scope="module")
@@ -307,3 +315,34 @@ class TestViews:
 def test_the_default_shop_has_what_these_tests_need(prepared):
     """Entities that are new after the cut, of both kinds."""
     assert {"cold_customer@0", "cold_item@0"} <= set(prepared.inputs().cold)
+
+
+class TestLongLogs:
+    """Above a size only the events that are asked for get features; the rest is history."""
+
+    def test_training_ends_with_the_latest_events_and_evaluation_is_whole(self, prepared, limited):
+        whole, part = prepared.inputs(), limited.inputs()
+        assert part.train.tolist() == whole.train[-50:].tolist()
+        assert part.validation.tolist() == whole.validation.tolist()
+        assert part.test.tolist() == whole.test.tolist()
+
+    def test_an_event_has_the_features_it_has_in_a_short_log(self, prepared, limited):
+        whole, part = prepared.inputs(), limited.inputs()
+        assert len(part.event_features) < len(whole.event_features)
+        for ids in (part.train, part.validation, part.test[::-1], *part.cold.values()):
+            assert part.features(ids).tobytes() == whole.features(ids).tobytes()
+
+    def test_an_event_without_features_is_refused(self, limited):
+        part = limited.inputs()
+        missing = np.setdiff1d(np.arange(len(part.store)), part.featured)
+        with pytest.raises(ValueError, match="have no features"):
+            part.features(np.append(part.test, missing[-1]))
+
+    def test_every_fold_keeps_its_own(self, prepared):
+        store, folds = prepared.views.stores["time"], [fold_of(split) for split in prepared.views.splits]
+        earlier = replace(folds[-1], validation_start=folds[-1].validation_start - 5 * 86_400)
+        ids = featured_events(store, [earlier, folds[-1]], LIMITS)
+        for fold in (earlier, folds[-1]):
+            train, validation, test = fold.parts(store.timestamp, store.labels >= 0)
+            assert set(np.concatenate([train[-50:], validation, test])) <= set(ids)
+        assert featured_events(store, folds, FeatureParameters()) is None

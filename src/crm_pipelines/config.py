@@ -335,6 +335,19 @@ class SplitParameters(Parameters):
     seed: int = 42
 
 
+class FeatureParameters(Parameters):
+    """Which events of a log get features of their own; all others are history.
+
+    Attributes:
+        everything_up_to: events of a log up to which all of them do.
+        training_events: of a longer log only validation and test parts do, and the latest so many events of each
+            fold's training part, which are then what is trained on.
+    """
+
+    everything_up_to: int = Field(default=2_000_000, ge=0)
+    training_events: int = Field(default=1_000_000, ge=1)
+
+
 class EncodingParameters(Parameters):
     """How attributes and texts become numbers; everything is fitted on the training part.
 

@@ -6,7 +6,7 @@ from event_logs import CLASSES, Log, logs, quick
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_pipelines.events.features import FeatureBuilder, ladder, write_features
+from crm_pipelines.events.features import FeatureBuilder, ladder, stream_features
 from crm_pipelines.events.states import NEVER, decayed_sums
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -191,11 +191,12 @@ def test_an_empty_batch_and_an_empty_log_have_the_right_width(log):
 
 @quick
 @given(logs())
-def test_features_written_in_chunks_equal_those_computed_at_once(tmp_path_factory, log):
-    builder, folder = FeatureBuilder(log.store()), tmp_path_factory.mktemp("features")
-    written = write_features(builder, folder / "features.npy", chunk=7)
-    assert written.tobytes() == builder.events(np.arange(len(builder.store))).tobytes()
-    assert [path.name for path in folder.iterdir()] == ["features.npy"]
+def test_features_streamed_by_block_equal_those_computed_at_once(tmp_path_factory, log):
+    builder = FeatureBuilder(log.store())
+    for ids in (np.arange(len(builder.store)), np.arange(0, len(builder.store), 3), np.array([], dtype=np.int64)):
+        names, streamed = stream_features(builder.store, ids, tmp_path_factory.mktemp("blocks"), chunk=7)
+        assert names == builder.names
+        assert np.asarray(streamed).tobytes() == builder.events(ids).tobytes()
 
 
 def test_local_time_decides_the_hour_and_the_weekday():

@@ -7,7 +7,7 @@ import pytest
 from event_logs import Log, logs, quick
 from hypothesis import given
 
-from crm_pipelines.events.inputs import EventInputs, frequency_groups, history_groups, tenure_groups
+from crm_pipelines.events.inputs import EventInputs, history_groups
 
 
 def inputs():
@@ -69,7 +69,8 @@ def test_customers_are_new_until_a_quarter_of_the_training_period_after_their_fi
     n = 6
     log = Log(["a", "z", "a", "a", "b", "b"], ["x"] * n, [0, 100, 24, 25, 90, 91], ["view"] * n, [None] * n, [None] * n)
     store = log.store()
-    groups = dict(zip(store.row.tolist(), tenure_groups(store, np.arange(n)), strict=True))
+    tenure = np.asarray(history_groups(store, np.arange(n))["tenure"])
+    groups = dict(zip(store.row.tolist(), tenure.tolist(), strict=True))
     assert groups == {1: "new", 3: "new", 4: "established", 5: "new", 6: "new", 2: "new"}
 
 
@@ -79,7 +80,8 @@ def test_frequency_compares_the_past_with_the_training_median():
     log = Log(customers, ["x"] * n, list(range(n)), ["view"] * n, [None] * n, [None] * n)
     store = log.store()
     # Training customers have 3 (a) and 1 (b) events: the median is 2.
-    assert frequency_groups(store, np.arange(4)).tolist() == ["low", "low", "low", "low", "high", "low", "low", "low"]
+    frequency = np.asarray(history_groups(store, np.arange(4))["frequency"])
+    assert frequency.tolist() == ["low", "low", "low", "low", "high", "low", "low", "low"]
 
 
 @quick
@@ -88,4 +90,5 @@ def test_later_events_change_no_earlier_group(past, future):
     short, long = past.store(), (past + future).store()
     train = np.arange(len(short) // 2)
     for axis, groups in history_groups(short, train).items():
-        assert groups.tolist() == history_groups(long, train)[axis][: len(short)].tolist()
+        later = np.asarray(history_groups(long, train)[axis])
+        assert np.asarray(groups).tolist() == later[: len(short)].tolist()

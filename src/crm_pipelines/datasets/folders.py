@@ -11,6 +11,7 @@ from kedro_datasets._utils import ConnectionMixin
 from numpy.typing import NDArray
 
 from crm_pipelines.datasets.atomic import existing, replacing
+from crm_pipelines.streamed import StreamedArray
 
 if TYPE_CHECKING:
     import ibis
@@ -69,19 +70,24 @@ class FolderDataset(AbstractDataset[Saved, Loaded], Generic[Saved, Loaded]):
         return self.path.exists()
 
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, NDArray[Any] | StreamedArray]
 
 
 class ArraysDataset(FolderDataset[Arrays, dict[str, NDArray[Any]]]):
     """Named NumPy arrays, one ``.npy`` each; loaded as memory maps, so that only what is used is read.
 
-    A name may hold slashes (``time/fold=0/train``) and becomes a path. Arrays of objects are refused.
+    A name may hold slashes (``time/fold=0/train``) and becomes a path. Arrays of objects are refused; a
+    `StreamedArray` is computed while it is written.
     """
 
     def write(self, data: Arrays, folder: Path) -> None:
         """One file per array."""
         for name, array in data.items():
-            np.save(_member(folder, name, ".npy"), np.asarray(array), allow_pickle=False)
+            path = _member(folder, name, ".npy")
+            if isinstance(array, StreamedArray):
+                array.save(path)
+            else:
+                np.save(path, np.asarray(array), allow_pickle=False)
 
     def read(self, folder: Path) -> dict[str, NDArray[Any]]:
         """Arrays by name, in the order of their names; read-only."""

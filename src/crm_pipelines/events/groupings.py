@@ -19,13 +19,8 @@ class Groupings:
         self.store = store
         self.sizes = {"log": 1, "customer": store.n_customers, "item": store.n_items, "category": store.n_categories}
         self._pairs = {"pair": ("customer", "item")}
-        ids: dict[str, NDArray[np.int64]] = {
-            "log": np.zeros(len(store), dtype=np.int64),
-            "customer": store.customer.astype(np.int64),
-            "item": store.item.astype(np.int64),
-            "category": store.category.astype(np.int64),
-        }
-        self.indices = {"log": EventIndex.build(ids["log"], store.timestamp, 1)}
+        ids = {"customer": store.customer, "item": store.item, "category": store.category}
+        self.indices = {"log": EventIndex.build(np.zeros(len(store), dtype=np.int32), store.timestamp, 1)}
         self.indices |= {"customer": store.customers, "item": store.items}
         if store.n_categories:
             self._pairs["customer_category"] = ("customer", "category")
@@ -37,9 +32,9 @@ class Groupings:
             self._keys[name], group = np.unique(self._key(ids[left], ids[right], right), return_inverse=True)
             self.indices[name] = EventIndex.build(group, store.timestamp, len(self._keys[name]))
 
-    def _key(self, left: NDArray[np.int64], right: NDArray[np.int64], side: str) -> NDArray[np.int64]:
+    def _key(self, left: IntArray, right: IntArray, side: str) -> NDArray[np.int64]:
         """One number per pair; -1 of ``side`` (unknown) has its own."""
-        return left * (self.sizes[side] + 1) + right + 1
+        return left.astype(np.int64) * (self.sizes[side] + 1) + right + 1
 
     def of_events(self, event_ids: IntArray) -> dict[str, Span]:
         """Histories of events of the log, read from the indices."""

@@ -20,6 +20,9 @@ from crm_pipelines.events.store import EventStore
 PAUSES: Final = (10, 60, 600, 3_600, 86_400)
 """Seconds that part the situations of ``pause``."""
 
+STRETCH: Final = 1_000_000
+"""Events looked at together."""
+
 Spans = dict[str, Span]
 Situation = Callable[[EventStore, Groupings, Spans, NDArray[np.int64]], NDArray[np.int64]]
 
@@ -67,12 +70,14 @@ class Habits:
     counts: NDArray[np.int32]
 
     @classmethod
-    def build(cls, situation: str, groupings: Groupings, spans: Spans) -> Self:
-        """From the histories ``spans`` of every event of the log."""
+    def build(cls, situation: str, groupings: Groupings) -> Self:
+        """From the history of every event of the log, a stretch at a time."""
         store = groupings.store
         size = len(PAUSES) + 2 if situation == "pause" else len(store.behaviours) + 1
-        state = SITUATIONS[situation](store, groupings, spans, store.timestamp)
-        group = store.customer.astype(np.int64) * size + state
+        group = store.customer.astype(np.int64) * size
+        for first in range(0, len(store), STRETCH):
+            ids = np.arange(first, min(first + STRETCH, len(store)))
+            group[ids] += SITUATIONS[situation](store, groupings, groupings.of_events(ids), store.timestamp[ids])
         index = EventIndex.build(group, store.timestamp, store.n_customers * size)
         classes = store.behaviour[index.events][:, None] == np.arange(store.n_classes)
         return cls(situation, store, groupings, size, index, prefix_sums(classes))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from crm_pipelines.events.index import IntArray
 from crm_pipelines.events.store import EventStore
+from crm_pipelines.streamed import StreamedArray
 
 TENURE: Final = "tenure"
 FREQUENCY: Final = "frequency"
@@ -26,7 +27,8 @@ class EventInputs:
         store: the log, for histories and graphs.
         classes: names of the classes. labels: (n) int64 class index, -1 for events that are context only.
         feature_names: names of the F event features.
-        event_features: (n, F) float32, as known just before each event; unscaled; may be a memory map.
+        event_features: (n, F) float32, as known just before each event; unscaled; may be a memory map. Of a long log
+            (m, F), of the events ``featured`` only.
         text_features: (n, 2 D) float32 summaries of the customer's and the item's past texts; (n, 0) without.
         customer_static, item_static: (n_customers, Fu), (n_items, Fi) float32 in [0, 1].
         customer_codes, item_codes: (n_customers, Cu), (n_items, Ci) int32 categorical codes, 0 = unknown.
@@ -37,6 +39,7 @@ class EventInputs:
         time_unit: natural unit of time of the source, seconds.
         cold: name of a cold-start slice -> its query events.
         groups: name of a fairness axis -> (n) group of each event.
+        featured: (m) int64 ascending ids of the events with features; None where every event has them.
     """
 
     protocol: str
@@ -61,6 +64,7 @@ class EventInputs:
     time_unit: float
     cold: Mapping[str, NDArray[np.int64]]
     groups: Mapping[str, NDArray[Any]]
+    featured: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Check that tables and ids fit together.
@@ -69,7 +73,8 @@ class EventInputs:
             ValueError: naming the first that does not.
         """
         n, store = len(self.store), self.store
-        rows = {"labels": n, "event_features": n, "text_features": n}
+        featured = n if self.featured is None else len(self.featured)
+        rows = {"labels": n, "event_features": featured, "text_features": n}
         rows |= dict.fromkeys(("customer_static", "customer_codes", "customer_segment"), store.n_customers)
         rows |= dict.fromkeys(("item_static", "item_codes"), store.n_items)
         for name, expected in rows.items():
@@ -83,7 +88,7 @@ class EventInputs:
         ids = np.asarray(event_ids, dtype=np.int64)
         return np.concatenate(
             [
-                self.event_features[ids],
+                self.event_features[self._rows(ids)],
                 self.text_features[ids],
                 self.customer_static[self.store.customer[ids]],
                 self.item_static[self.store.item[ids]],
@@ -91,6 +96,19 @@ class EventInputs:
             axis=1,
             dtype=np.float32,
         )
+
+    def _rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of ``event_features`` that describe events.
+
+        Raises:
+            ValueError: at an event without features.
+        """
+        if self.featured is None:
+            return ids
+        rows = np.searchsorted(self.featured, ids)
+        if not has(self.featured, ids).all():
+            raise ValueError("some of the events have no features; see FeatureParameters")
+        return rows
 
     @cached_property
     def all_feature_names(self) -> tuple[str, ...]:
@@ -104,8 +122,17 @@ class EventInputs:
         )
 
 
-def tenure_groups(store: EventStore, train: NDArray[np.int64]) -> NDArray[np.object_]:
-    """(n) ``new`` or ``established`` customer at each event.
+def has(ascending: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(B,) which ids are among ascending ones."""
+    if not len(ascending):
+        return np.zeros(len(ids), dtype=bool)
+    place = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)
+    found: NDArray[np.bool_] = ascending[place] == ids
+    return found
+
+
+def established(store: EventStore, train: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n) whether an event's customer is established by then, not new.
 
     New: without an event strictly before, or with a first one less than `NEW_SHARE` of the training period ago.
     """
@@ -114,20 +141,32 @@ def tenure_groups(store: EventStore, train: NDArray[np.int64]) -> NDArray[np.obj
     start, end = store.customers.spans(np.arange(len(store)))
     some = end > start
     age = np.where(some, store.timestamp - store.customers.time[np.where(some, start, 0)], 0)
-    return np.where(some & (age >= NEW_SHARE * period), "established", "new").astype(object)
+    known: NDArray[np.bool_] = some & (age >= NEW_SHARE * period)
+    return known
 
 
-def frequency_groups(store: EventStore, train: NDArray[np.int64]) -> NDArray[np.object_]:
-    """(n) ``high`` or ``low``: whether a customer's past events outnumber the training customers' median.
+def frequent(store: EventStore, train: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n) whether a customer's past events outnumber the training customers' median.
 
     The median is of the training events of every customer who has any; the past is strictly before each event.
     """
     per_customer = np.bincount(store.customer[train], minlength=1)
     median = float(np.median(per_customer[per_customer > 0])) if len(train) else 0.0
     start, end = store.customers.spans(np.arange(len(store)))
-    return np.where(end - start > median, "high", "low").astype(object)
+    often: NDArray[np.bool_] = end - start > median
+    return often
 
 
-def history_groups(store: EventStore, train: NDArray[np.int64]) -> dict[str, NDArray[np.object_]]:
-    """The fairness axes every source has, by name."""
-    return {TENURE: tenure_groups(store, train), FREQUENCY: frequency_groups(store, train)}
+def named(flags: NDArray[np.bool_], no: str, yes: str) -> StreamedArray:
+    """(n) one of two words, as texts no wider than those that occur."""
+    occurring = [word for word, found in ((no, ~flags), (yes, flags)) if found.any()]
+    words = np.asarray([no, yes]).astype(np.asarray(occurring, dtype=str).dtype)
+    return StreamedArray.of_rows(flags.shape, words.dtype, lambda part: words[flags[part].astype(np.int8)])
+
+
+def history_groups(store: EventStore, train: NDArray[np.int64]) -> dict[str, StreamedArray]:
+    """The fairness axes every source has, by name: (n) group of each event."""
+    return {
+        TENURE: named(established(store, train), "new", "established"),
+        FREQUENCY: named(frequent(store, train), "low", "high"),
+    }

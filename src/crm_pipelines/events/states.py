@@ -6,7 +6,9 @@ Counts are differences of integer prefix sums, and sums of floats are scanned wi
 same bytes however many events of other groups, or later ones, the log holds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final, Self
 
 import numpy as np
@@ -46,6 +48,14 @@ def decayed_sums(
         step *= 2
         active = active[position[active] >= step]
     return total
+
+
+def group_ranges(index: EventIndex, slots: int = 1_000_000) -> Iterator[slice]:
+    """Consecutive ranges of slots that part no group, of about ``slots`` slots each."""
+    n = len(index.events)
+    wanted = np.arange(slots, n, slots)
+    ends = index.indptr[np.searchsorted(index.indptr, wanted)]
+    yield from (slice(a, b) for a, b in pairwise([0, *np.unique(ends).tolist(), n]) if b > a)
 
 
 @dataclass(frozen=True)
@@ -89,11 +99,20 @@ class GroupState:
         behaviour = store.behaviour[index.events]
         slots = np.arange(n, dtype=np.int32)
         hot = behaviour[:, None] == np.arange(size)
-        latest = np.maximum.accumulate(np.where(hot, slots[:, None], -1), axis=0).astype(np.int32)
+        latest = np.maximum.accumulate(np.where(hot, slots[:, None], np.int32(-1)), axis=0)
         position = slots - index.indptr[index.group[index.events]]
-        classes = hot[:, : store.n_classes].astype(np.float64)
-        decayed = {tau: decayed_sums(classes, index.time, position, tau).astype(np.float32) for tau in taus}
+        classes = hot[:, : store.n_classes]
+        decayed = {tau: np.empty(classes.shape, dtype=np.float32) for tau in taus}
+        for part in group_ranges(index):  # a scan ends with its group: parts keep what it needs small
+            amounts = hot[part, : store.n_classes].astype(np.float64)
+            for tau, sums in decayed.items():
+                sums[part] = decayed_sums(amounts, index.time[part], position[part], tau)
         return cls(index, prefix_sums(hot), latest, decayed)
+
+    def slim(self, counts: bool) -> Self:
+        """The same without what only a `Profile` reads, with or without ``counts``."""
+        empty = np.empty((0, self.counts.shape[1]), dtype=np.int32)
+        return replace(self, counts=self.counts if counts else empty, latest=empty, decayed={})
 
     def n_events(self, span: Span) -> NDArray[np.int32]:
         """(B, b) events of each behaviour in the histories."""

@@ -15,9 +15,10 @@ from crm_pipelines.encoding.segments import RfvSegments, rfv_table
 from crm_pipelines.events.inputs import history_groups
 from crm_pipelines.events.store import EventStore
 from crm_pipelines.preparation.views import Ids, fold_of, view_key
+from crm_pipelines.streamed import StreamedArray
 from crm_pipelines.text.tfidf import PastTextEncoder
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, NDArray[Any] | StreamedArray]
 
 ENTIRE_SCALING = "entire_scaling"
 """Static attributes once more, with ranges fitted on all data, as paper A does; a leak, kept apart to show its size."""
@@ -108,7 +109,7 @@ def _fit_views(
             if side == "customer":
                 for column in side_spec.sensitive:
                     values = attributes[column].astype("object").where(attributes[column].notna(), "unknown")
-                    arrays[f"{key}/group/{column}"] = values.to_numpy(str)[store.customer]
+                    arrays[f"{key}/group/{column}"] = _spread(values.to_numpy(str), store.customer)
         if texts:
             encoder_ = PastTextEncoder.fit(texts[protocol], train, parameters)
             arrays[f"{key}/text_features"] = encoder_.encode(texts[protocol], store).features
@@ -121,8 +122,13 @@ def _fit_views(
         arrays[f"{key}/customer_segment"] = segment
         segments.append(clusters.describe(rfv, segment).assign(**{PROTOCOL: protocol, FOLD: split["fold"]}))
         for axis, groups in history_groups(store, labelled).items():
-            arrays[f"{key}/group/{axis}"] = groups.astype(str)
+            arrays[f"{key}/group/{axis}"] = groups
     return Fitted(arrays, pd.concat(imputations, ignore_index=True), pd.concat(segments, ignore_index=True))
+
+
+def _spread(values: NDArray[Any], entity: NDArray[np.int32]) -> StreamedArray:
+    """(n) value of each event's entity."""
+    return StreamedArray.of_rows(entity.shape, values.dtype, lambda part: values[entity[part]])
 
 
 def _keep_features(arrays: Arrays, key: str, side: str, features: EntityFeatures) -> None:

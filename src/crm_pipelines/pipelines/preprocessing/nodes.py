@@ -4,20 +4,19 @@ import logging
 from typing import Any
 
 import ibis
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from crm_pipelines.cleaning import clean_interactions, summarise_cleaning
 from crm_pipelines.columns import PROTOCOL
-from crm_pipelines.config import EncodingParameters, SourceSpec, SplitParameters
-from crm_pipelines.events.features import CHUNK, FeatureBuilder
+from crm_pipelines.config import EncodingParameters, FeatureParameters, SourceSpec, SplitParameters
 from crm_pipelines.events.store import EventStore
 from crm_pipelines.graph.adjacency import customer_item_adjacency
-from crm_pipelines.preparation.assembly import FEATURE_NAMES, sample_cold_start
+from crm_pipelines.preparation.assembly import event_features, sample_cold_start
 from crm_pipelines.preparation.fitting import fit_views
 from crm_pipelines.preparation.views import build_store, build_views, fold_of, overview, view_key
+from crm_pipelines.streamed import StreamedArray
 
 logger = logging.getLogger(__name__)
 
@@ -41,16 +40,13 @@ def index_events(
     return views.stores, dict(views.ids), views.splits, overview(store, source_spec)
 
 
-def compute_event_features(event_stores: dict[str, EventStore], source_spec: SourceSpec) -> Arrays:
-    """Point-in-time features of every event, per protocol."""
-    arrays: Arrays = {}
+def compute_event_features(
+    event_stores: dict[str, EventStore], splits: Splits, source_spec: SourceSpec, features: FeatureParameters
+) -> dict[str, NDArray[Any] | StreamedArray]:
+    """Point-in-time features of the events that get them, per protocol."""
+    arrays: dict[str, NDArray[Any] | StreamedArray] = {}
     for protocol, store in event_stores.items():
-        builder = FeatureBuilder(store, source_spec.interactions.utc_offset_hours, source_spec.time_unit)
-        events = np.arange(len(store))
-        arrays[f"{protocol}/values"] = np.concatenate(
-            [builder.events(ids) for ids in np.array_split(events, max(1, len(store) // CHUNK))]
-        )
-        arrays[f"{protocol}/{FEATURE_NAMES}"] = np.asarray(builder.names, dtype=str)
+        arrays |= event_features(protocol, store, splits, source_spec, features)
     return arrays
 
 
@@ -68,7 +64,7 @@ def fit_inputs(
     items: ibis.Table,
     source_spec: SourceSpec,
     encoding: EncodingParameters,
-) -> tuple[Arrays, pd.DataFrame, pd.DataFrame]:
+) -> tuple[dict[str, NDArray[Any] | StreamedArray], pd.DataFrame, pd.DataFrame]:
     """Encoded attributes, texts and segments of every protocol and fold, fitted on its training part."""
     fitted = fit_views(event_stores, entity_ids, splits, clean_interactions, customers, items, source_spec, encoding)
     return fitted.arrays, fitted.imputation, fitted.segments

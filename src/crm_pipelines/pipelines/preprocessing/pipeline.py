@@ -23,7 +23,7 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 nodes.compute_event_features,
-                ["event_stores", "params:source_spec"],
+                ["event_stores", "splits", "params:source_spec", "params:features"],
                 "event_features",
                 name="compute_event_features",
             ),

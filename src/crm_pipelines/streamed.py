@@ -1,0 +1,67 @@
+"""Arrays that are computed while they are written, a part at a time, so that they never lie in memory whole."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+ROWS = 262_144
+"""Rows of a part."""
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedArray:
+    """An array of known shape whose rows come in parts, in order.
+
+    Attributes:
+        shape: of the whole; the first entry counts rows.
+        dtype: of every part.
+        parts: gives consecutive blocks of rows, anew at every call.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    parts: Callable[[], Iterator[NDArray[Any]]]
+
+    @classmethod
+    def of_rows(
+        cls, shape: tuple[int, ...], dtype: DTypeLike, rows: Callable[[slice], NDArray[Any]], size: int = ROWS
+    ) -> "StreamedArray":
+        """From a function that gives the rows of a slice; ``size`` rows are asked for at a time."""
+        slices = [slice(first, min(first + size, shape[0])) for first in range(0, shape[0], size)]
+        return cls(shape, np.dtype(dtype), lambda: (rows(part) for part in slices))
+
+    def save(self, path: Path) -> None:
+        """Write an ``.npy`` file: the bytes that `numpy.save` writes of the whole array.
+
+        Raises:
+            ValueError: if the parts are of another type, or together not as many rows as announced.
+        """
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": self.shape,
+        }
+        rows = 0
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for part in self.parts():
+                self._check(part)
+                np.ascontiguousarray(part).tofile(file)
+                rows += len(part)
+        if rows != self.shape[0]:
+            raise ValueError(f"{rows} rows came for an array of shape {self.shape}")
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """The whole in memory; for small ones and for tests."""
+        parts = [np.empty((0, *self.shape[1:]), dtype=self.dtype), *self.parts()]
+        for part in parts:
+            self._check(part)
+        return np.concatenate(parts).astype(dtype or self.dtype, copy=False)
+
+    def _check(self, part: NDArray[Any]) -> None:
+        if part.dtype != self.dtype or part.shape[1:] != self.shape[1:]:
+            raise ValueError(f"a part is {part.dtype} {part.shape}, the array {self.dtype} {self.shape}")
