@@ -38,6 +38,7 @@ from crm_pipelines.evaluation.predictions import DECIDED, class_codes, probabili
 from crm_pipelines.evaluation.ranking import POSITIVE, SCORE, SCORE_METRICS, compare_scores
 from crm_pipelines.evaluation.rules import ValidationRules, fit_rules, with_decisions
 from crm_pipelines.evaluation.significance import compare
+from crm_pipelines.processes import side_by_side
 from crm_pipelines.runs import NOT_APPLICABLE, StoredRun
 
 SLICES = (SLICE_ALL, SLICE_WARM, *(cold_slice(side, k) for side in SIDES for k in SHOTS))
@@ -137,7 +138,7 @@ def tabulate(
         protocol: the one on whose last fold variants were run.
         compared: metrics of the differences; ``roc_auc`` and ``log_loss`` for two classes only.
     """
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     todo, seen = [], set()
     reasons: dict[str, str] = {}
@@ -152,7 +153,7 @@ def tabulate(
             seen.add((manifest[PROTOCOL], manifest[MODEL]))
         # Groups and calibration are drawn from a model's first run of each protocol.
         todo.append(delayed(_evaluate)(run, first, resamples, seed, slices))
-    parts: list[_Evaluated] = Parallel(n_jobs=processes if len(todo) > 1 else 1)(todo)
+    parts: list[_Evaluated] = list(side_by_side(todo, processes if len(todo) > 1 else 1))
     decided: dict[str, dict[str, list[pd.DataFrame]]] = defaultdict(lambda: defaultdict(list))
     studies: dict[str, dict[str, list[pd.DataFrame]]] = defaultdict(lambda: defaultdict(list))
     environment: dict[str, Any] = {}

@@ -14,6 +14,7 @@ from kedro.io import AbstractDataset
 
 from crm_pipelines.datasets.atomic import replacing, write_json
 from crm_pipelines.errors import UserError
+from crm_pipelines.processes import side_by_side
 from crm_pipelines.runs import (
     EFFICIENCY_FILE,
     HISTORY_FILE,
@@ -84,11 +85,11 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
                 logger.info("%s %s ...", self.path.name, key)
                 yield _execute_and_store(self.path, key, run)
             return
-        from joblib import Parallel, delayed  # fresh processes, large arrays shared as memory maps
+        from joblib import delayed
 
         logger.info("%s: %d runs, %d at a time ...", self.path.name, len(due), processes)
-        side_by_side = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
-        yield from side_by_side(delayed(_in_worker)(self.path, key, run) for key, run in due.items())
+        calls = (delayed(_in_worker)(self.path, key, run) for key, run in due.items())
+        yield from side_by_side(calls, processes, ordered=False)
 
     def load(self) -> list[StoredRun]:
         """The runs last asked for, in that order; predictions are not read yet.
