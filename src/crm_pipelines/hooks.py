@@ -79,9 +79,9 @@ class CheckParameters:
 
 def _model_class(pipeline: str, name: str) -> Any:
     """The class of a pipeline's model."""
-    from crm_pipelines.models.registry import behaviour_model, risk_model
+    from crm_pipelines.models.registry import LEAKY_ROWS, behaviour_model, risk_model
 
-    return (risk_model if pipeline == "risk" else behaviour_model)(name)
+    return risk_model(LEAKY_ROWS.get(name, name)) if pipeline == "risk" else behaviour_model(name)
 
 
 def _check_models(pipeline: str, parameter: str, models: object) -> None:

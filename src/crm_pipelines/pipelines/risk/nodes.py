@@ -42,7 +42,7 @@ def training_of(row: str) -> Callable[..., dict[str, PendingRun]]:
         views = {
             f"{split[PROTOCOL]}/fold={split[FOLD]}": partial(assemble, split, record_arrays) for split in record_splits
         }
-        main = parse(risk_model(model).Config, config, f"{RISK}.{model}.config")
+        main = parse(risk_model(model).Config, config, f"{RISK}.{row}.config")
         main = within_budget(main, source_spec.training_events)
         runs = runs.model_copy(update={"seeds": runs.seeds[: source_spec.most_seeds]})
         variants = variants_of(risk_model(model), main, runs.studies if row == model else ())

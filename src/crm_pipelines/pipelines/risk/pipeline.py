@@ -4,7 +4,7 @@ from typing import Final
 
 from kedro.pipeline import Pipeline, node
 
-from crm_pipelines.models.registry import LEAKY_ROWS, RISK_MODELS, RISK_ROWS
+from crm_pipelines.models.registry import RISK_MODELS, RISK_ROWS
 from crm_pipelines.pipelines.risk import nodes
 
 PREPARED: Final = ("record_arrays", "record_splits")
@@ -31,8 +31,8 @@ def _model(name: str) -> Pipeline:
         ]
     )
     parameters = {f"params:{shared}": f"params:{shared}" for shared in SHARED}
-    if name in LEAKY_ROWS:
-        parameters["params:config"] = f"params:risk.{LEAKY_ROWS[name]}.config"
+    if name == "lightgbm_leaky":  # the same model, given more columns; the leaky forest has parameters of its own
+        parameters["params:config"] = "params:risk.lightgbm.config"
     return Pipeline(
         template,
         namespace=f"risk.{name}",
