@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from crm_pipelines.pipeline_registry import CHAINS, DEFAULT, STAGES, register_pipelines
 
-ENVIRONMENTS = ("local", "test", "paper")
+ENVIRONMENTS = ("local", "test", "paper", "large", "large_reviews")
 SLOW_TO_IMPORT = ("torch", "torch_geometric", "lightning", "lightgbm", "matplotlib")
 
 

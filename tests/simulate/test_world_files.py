@@ -11,6 +11,7 @@ import pytest
 from crm_pipelines.simulate import writers
 from crm_pipelines.simulate.bank import DEFAULT_LABEL
 from crm_pipelines.simulate.config import SimulateParameters
+from crm_pipelines.simulate.sheets import Sheet
 from crm_pipelines.simulate.world import World, build_world
 from crm_pipelines.simulate.writers import FILES, write_world
 
@@ -61,7 +62,7 @@ def test_a_failing_write_leaves_the_old_file(demo: World, tmp_path: Path, monkey
     old = tmp_path / FILES["interactions"]
     old.write_text("old")
 
-    def torn(table: pd.DataFrame, stream: object) -> None:
+    def torn(table: Sheet, stream: object) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(writers, "_write_columns", torn)

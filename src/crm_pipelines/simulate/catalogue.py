@@ -9,6 +9,7 @@ import pandas as pd
 from crm_pipelines.simulate import vocabulary
 from crm_pipelines.simulate.config import SimulateParameters
 from crm_pipelines.simulate.population import GENDERS, Customers, Items
+from crm_pipelines.simulate.sheets import Sheet
 from crm_pipelines.simulate.streams import FloatArray, IntArray, TextArray, choice_by_row, stream, texts
 
 LOYALTY_LEVELS = ("bronze", "silver", "gold", "platinum")
@@ -39,54 +40,59 @@ def customer_table(parameters: SimulateParameters, customers: Customers) -> pd.D
     return table
 
 
-def metadata(parameters: SimulateParameters, items: Items) -> pd.DataFrame:
+def metadata(parameters: SimulateParameters, items: Items) -> Sheet:
     """``meta.json``: the Amazon 2018 metadata layout; the warranty tells something of an item's quality.
 
     As published, a few prices and brands are empty, ``&`` is written ``&amp;`` and a few lines are repeated.
     """
     rng = stream(parameters.seed, "metadata")
     n = items.size
-    base, series = items.category % len(vocabulary.CATALOGUE), items.category // len(vocabulary.CATALOGUE)
-    main = texts(tuple(entry[0] for entry in vocabulary.CATALOGUE))[base]
-    leaf = texts(tuple(entry[1] for entry in vocabulary.CATALOGUE))[base]
-    suffix = np.where(series > 0, " " + (series + 1).astype(str).astype(object), "")
-    leaf = leaf + suffix
-    brand = texts(vocabulary.BRANDS)[items.brand]
-    adjective = texts(vocabulary.ADJECTIVES)[items.adjective]
-    noun = noun_of(items)
     years = np.clip(np.round(2.5 + items.quality + 0.7 * rng.standard_normal(n)), 0, 5).astype(np.int64)
-    warranty = texts(("No warranty", "1 year warranty", *(f"{y} years warranty" for y in range(2, 6))))[years]
     on_sale = np.where(items.launch >= 0, items.launch // 86_400, -rng.integers(30, 1500, n)).astype(np.int64)
-    price = np.where(rng.random(n) < parameters.missing_share, "", _dollars(items.price))
-    table = pd.DataFrame(
-        {
-            "category": _lists(main, leaf),
-            "description": _lists("The " + adjective + " " + noun + " by " + brand + "."),
-            "title": brand + " " + adjective + " " + noun,
-            "also_buy": [[] for _ in range(n)],
-            "brand": np.where(rng.random(n) < parameters.missing_share, "", brand),
-            "feature": _lists(warranty),
-            "rank": [f"{r:,} in {m} (" for r, m in zip(rng.permutation(n) + 1, main, strict=True)],
-            "main_cat": main,
-            "date": _dates(parameters, on_sale, "%B %d, %Y"),
-            "price": price,
-            "asin": items.identifier.astype(str).astype(object),
-        }
-    )
-    order = np.argsort(items.identifier)
+    no_price = rng.random(n) < parameters.missing_share
+    no_brand = rng.random(n) < parameters.missing_share
+    rank = rng.permutation(n) + 1
     copies = np.where(rng.random(n) < REPEATED_LINES, 2, 1)
-    return table.iloc[np.repeat(order, copies)].reset_index(drop=True)
+    order = np.repeat(np.argsort(items.identifier), copies)
+    warranties = texts(("No warranty", "1 year warranty", *(f"{y} years warranty" for y in range(2, 6))))
+
+    def part(rows: slice) -> pd.DataFrame:
+        i = order[rows]
+        base, series = items.category[i] % len(vocabulary.CATALOGUE), items.category[i] // len(vocabulary.CATALOGUE)
+        main = texts(tuple(entry[0] for entry in vocabulary.CATALOGUE))[base]
+        leaf = texts(tuple(entry[1] for entry in vocabulary.CATALOGUE))[base]
+        leaf = leaf + np.where(series > 0, " " + (series + 1).astype(str).astype(object), "")
+        brand = texts(vocabulary.BRANDS)[items.brand[i]]
+        adjective, noun = texts(vocabulary.ADJECTIVES)[items.adjective[i]], noun_of(items, i)
+        return pd.DataFrame(
+            {
+                "category": _lists(main, leaf),
+                "description": _lists("The " + adjective + " " + noun + " by " + brand + "."),
+                "title": brand + " " + adjective + " " + noun,
+                "also_buy": [[] for _ in i],
+                "brand": np.where(no_brand[i], "", brand),
+                "feature": _lists(warranties[years[i]]),
+                "rank": [f"{r:,} in {m} (" for r, m in zip(rank[i], main, strict=True)],
+                "main_cat": main,
+                "date": _dates(parameters, on_sale[i], "%B %d, %Y"),
+                "price": np.where(no_price[i], "", _dollars(items.price[i])),
+                "asin": items.identifier[i].astype(str).astype(object),
+            }
+        )
+
+    return Sheet(len(order), part)
 
 
-def noun_of(items: Items) -> TextArray:
-    """What each item is, in one word or two."""
+def noun_of(items: Items, at: IntArray) -> TextArray:
+    """What the items at some positions are, in one word or two."""
     nouns = np.array([entry[2] for entry in vocabulary.CATALOGUE], dtype=object)
-    return np.asarray(nouns[items.category % len(vocabulary.CATALOGUE), items.noun], dtype=object)
+    return np.asarray(nouns[items.category[at] % len(vocabulary.CATALOGUE), items.noun[at]], dtype=object)
 
 
-def product_names(items: Items) -> TextArray:
-    """Brand and noun of each item as people write them, for reviews and tickets."""
-    return np.asarray(texts(tuple(html.unescape(b) for b in vocabulary.BRANDS))[items.brand] + " " + noun_of(items))
+def product_names(items: Items, at: IntArray) -> TextArray:
+    """Brand and noun of the items at some positions as people write them, for reviews and tickets."""
+    brands = texts(tuple(html.unescape(b) for b in vocabulary.BRANDS))
+    return np.asarray(brands[items.brand[at]] + " " + noun_of(items, at))
 
 
 def _dates(parameters: SimulateParameters, days: IntArray, pattern: str) -> TextArray:

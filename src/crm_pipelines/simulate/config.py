@@ -45,6 +45,7 @@ class SimulateParameters(Parameters):
         funnel_strength: how much a view prepares a cart and a cart a buy (a factor).
         deliberation_strength: lift of buy when two views preceded the cart, and its fall when none did.
         satiation_strength: fall of cart and buy once an item of the category is chosen in the same visit.
+        purchase_strength: lift of buy at every step; a large one makes a log of purchases, with hardly a click.
         value_strength: effect of an item's quality and price, by segment sensitivity (a factor).
         churn_strength: multiplies every segment's churn hazard.
         review_share: reviews for each buy.
@@ -82,10 +83,11 @@ class SimulateParameters(Parameters):
     funnel_strength: float = 1.2
     deliberation_strength: float = 1.0
     satiation_strength: float = 1.2
+    purchase_strength: float = 0.0
     value_strength: float = 0.5
     churn_strength: float = Field(default=1.0, ge=0)
 
-    review_share: float = Field(default=0.5, ge=0, le=1)
+    review_share: float = Field(default=0.5, ge=0)
     ticket_share: float = Field(default=0.5, ge=0)
     survey_share: float = Field(default=0.5, ge=0, le=1)
     text_noise: float = Field(default=0.08, ge=0, le=1)

@@ -174,8 +174,10 @@ def _log_odds(
     logits[:, CART] = -1.9 + p.funnel_strength * (0.6 * looked + 0.4 * faved) + lift[:, 0] - 30.0 * (carted | bought)
     logits[:, FAV] = -2.1 + p.funnel_strength * 0.3 * looked + lift[:, 1] - 30.0 * faved - 0.8 * carted
     logits[:, BUY] = (
-        -3.3 + p.funnel_strength * 3.0 * carted + p.deliberation_strength * deliberate * carted + lift[:, 2]
-    ) - 30.0 * bought
+        (-3.3 + p.funnel_strength * 3.0 * carted + p.deliberation_strength * deliberate * carted + lift[:, 2])
+        + p.purchase_strength
+        - 30.0 * bought
+    )
     logits[:, END] = 0.1 + 1.8 * bought
     return logits
 

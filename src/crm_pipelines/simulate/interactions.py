@@ -9,6 +9,7 @@ import pandas as pd
 from crm_pipelines.simulate.config import BEHAVIOURS, BUY, SimulateParameters
 from crm_pipelines.simulate.population import Customers, Items
 from crm_pipelines.simulate.rhythm import Rhythm
+from crm_pipelines.simulate.sheets import Sheet
 from crm_pipelines.simulate.streams import FloatArray, IntArray, choice, stream
 from crm_pipelines.simulate.visits import draw_events
 
@@ -54,9 +55,7 @@ def draw_event_log(parameters: SimulateParameters, customers: Customers, items: 
     )
 
 
-def published_interactions(
-    parameters: SimulateParameters, log: EventLog, customers: Customers, items: Items
-) -> pd.DataFrame:
+def published_interactions(parameters: SimulateParameters, log: EventLog, customers: Customers, items: Items) -> Sheet:
     """``UserBehavior.csv``: the log with public ids, in UTC seconds, with the published file's faults.
 
     Faults: ``fault_share`` of the timestamps (at least four) lie weeks to months outside the period, most before
@@ -64,30 +63,35 @@ def published_interactions(
     """
     rng = stream(parameters.seed, "faults")
     n = log.customer.shape[0]
-    seconds = log.seconds.astype(np.int64)
+    seconds = log.seconds.copy()
     faults = max(4, round(n * parameters.fault_share)) if parameters.fault_share > 0 else 0
     faulty = rng.permutation(n)[:faults]
     shift = rng.integers(30 * 86_400, LONGEST_SHIFT, faults)
     ahead = rng.random(faults) < 0.25
-    seconds[faulty] += np.where(ahead, parameters.horizon + shift, -parameters.horizon - shift)
+    seconds[faulty] += np.where(ahead, parameters.horizon + shift, -parameters.horizon - shift).astype(np.int32)
     # Nearly in order already, which a stable sort on one key makes use of.
     key = log.customer * np.int64(4 * (parameters.horizon + LONGEST_SHIFT)) + seconds
-    rows = np.argsort(key, kind="stable")
-    copies = np.ones(n, dtype=np.int64)
+    order = np.argsort(key, kind="stable").astype(np.int32)
+    del key
+    copies = np.ones(n, dtype=np.int8)
     copies[rng.permutation(n)[: round(n * parameters.duplicate_share)]] = 2
-    rows = np.repeat(rows, copies)
-    item = log.item[rows]
-    return pd.DataFrame(
-        {
-            "user_id": customers.identifier[log.customer[rows]],
-            "item_id": items.identifier[item],
-            "category_id": items.category_identifier[items.category[item]],
-            "behavior_type": pd.Categorical.from_codes(
-                log.behaviour[rows], dtype=pd.CategoricalDtype(list(BEHAVIOURS))
-            ),
-            "timestamp": seconds[rows] + parameters.epoch,
-        }
-    )
+    order = np.repeat(order, copies)
+
+    def part(rows: slice) -> pd.DataFrame:
+        events = order[rows]
+        item = log.item[events]
+        kinds = pd.CategoricalDtype(list(BEHAVIOURS))
+        return pd.DataFrame(
+            {
+                "user_id": customers.identifier[log.customer[events]],
+                "item_id": items.identifier[item],
+                "category_id": items.category_identifier[items.category[item]],
+                "behavior_type": pd.Categorical.from_codes(log.behaviour[events], dtype=kinds),
+                "timestamp": seconds[events].astype(np.int64) + parameters.epoch,
+            }
+        )
+
+    return Sheet(len(order), part)
 
 
 def _visits(parameters: SimulateParameters, customers: Customers, items: Items, rhythm: Rhythm) -> IntArray:

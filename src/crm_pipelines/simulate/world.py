@@ -1,6 +1,9 @@
-"""The whole demo world: one call from parameters to tables that share their ids."""
+"""The whole demo world: one call from parameters to what is true in it, and tables that share their ids."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 import pandas as pd
 
@@ -11,6 +14,7 @@ from crm_pipelines.simulate.feedback import review_table, survey_table, ticket_t
 from crm_pipelines.simulate.interactions import EventLog, draw_event_log, published_interactions
 from crm_pipelines.simulate.population import Customers, Items, draw_customers, draw_items
 from crm_pipelines.simulate.rhythm import Rhythm, draw_rhythm
+from crm_pipelines.simulate.sheets import Sheet
 from crm_pipelines.simulate.vocabulary import ADJECTIVES, BRANDS
 
 
@@ -27,31 +31,80 @@ class Truth:
 
 @dataclass(frozen=True)
 class World:
-    """Tables of the demo world, each in the layout of the file it is written to.
+    """The demo world: what is true in it, and the tables that files tell of it.
+
+    A table is drawn when it is asked for, from a stream of its own: a large world is never in memory whole.
 
     Attributes:
-        interactions: ``UserBehavior.csv`` (Taobao).
-        reviews: ``reviews_5.json`` (Amazon 2018).
-        metadata: ``meta.json`` (Amazon 2018).
-        customers: ``customers.csv``.
-        bills: ``bills.csv`` (UCI credit default).
-        contracts: ``telco.csv`` (Telco churn).
-        tickets: ``tickets.csv``.
-        surveys: ``surveys.csv``.
-        holdings: ``holdings.csv`` (Santander).
+        parameters: what the world was drawn from.
         truth: never written.
     """
 
-    interactions: pd.DataFrame
-    reviews: pd.DataFrame
-    metadata: pd.DataFrame
-    customers: pd.DataFrame
-    bills: pd.DataFrame
-    contracts: pd.DataFrame
-    tickets: pd.DataFrame
-    surveys: pd.DataFrame
-    holdings: pd.DataFrame
+    parameters: SimulateParameters
     truth: Truth
+
+    def sheet(self, table: str) -> Sheet:
+        """A table of `TABLES`, drawn anew."""
+        return TABLES[table](self.parameters, self.truth)
+
+    @cached_property
+    def interactions(self) -> pd.DataFrame:
+        """``UserBehavior.csv`` (Taobao)."""
+        return self.sheet("interactions").whole()
+
+    @cached_property
+    def reviews(self) -> pd.DataFrame:
+        """``reviews_5.json`` (Amazon 2018)."""
+        return self.sheet("reviews").whole()
+
+    @cached_property
+    def metadata(self) -> pd.DataFrame:
+        """``meta.json`` (Amazon 2018)."""
+        return self.sheet("metadata").whole()
+
+    @cached_property
+    def customers(self) -> pd.DataFrame:
+        """``customers.csv``."""
+        return self.sheet("customers").whole()
+
+    @cached_property
+    def bills(self) -> pd.DataFrame:
+        """``bills.csv`` (UCI credit default)."""
+        return self.sheet("bills").whole()
+
+    @cached_property
+    def contracts(self) -> pd.DataFrame:
+        """``telco.csv`` (Telco churn)."""
+        return self.sheet("contracts").whole()
+
+    @cached_property
+    def tickets(self) -> pd.DataFrame:
+        """``tickets.csv``."""
+        return self.sheet("tickets").whole()
+
+    @cached_property
+    def surveys(self) -> pd.DataFrame:
+        """``surveys.csv``."""
+        return self.sheet("surveys").whole()
+
+    @cached_property
+    def holdings(self) -> pd.DataFrame:
+        """``holdings.csv`` (Santander)."""
+        return self.sheet("holdings").whole()
+
+
+TABLES: Final[dict[str, Callable[[SimulateParameters, Truth], Sheet]]] = {
+    "interactions": lambda p, t: published_interactions(p, t.events, t.customers, t.items),
+    "reviews": lambda p, t: review_table(p, t.events, t.customers, t.items),
+    "metadata": lambda p, t: metadata(p, t.items),
+    "customers": lambda p, t: Sheet.of(customer_table(p, t.customers)),
+    "bills": lambda p, t: Sheet.of(bill_table(p, t.customers)),
+    "contracts": lambda p, t: Sheet.of(contract_table(p, t.customers)),
+    "tickets": lambda p, t: Sheet.of(ticket_table(p, t.events, t.customers, t.items)),
+    "surveys": lambda p, t: Sheet.of(survey_table(p, t.customers)),
+    "holdings": lambda p, t: Sheet.of(holding_table(p, t.customers)),
+}
+"""How each table is drawn."""
 
 
 def build_world(parameters: SimulateParameters) -> World:
@@ -60,15 +113,4 @@ def build_world(parameters: SimulateParameters) -> World:
     customers, late_from = draw_customers(parameters, rhythm)
     items = draw_items(parameters, rhythm, late_from, (len(BRANDS), len(ADJECTIVES)))
     events = draw_event_log(parameters, customers, items, rhythm)
-    return World(
-        interactions=published_interactions(parameters, events, customers, items),
-        reviews=review_table(parameters, events, customers, items),
-        metadata=metadata(parameters, items),
-        customers=customer_table(parameters, customers),
-        bills=bill_table(parameters, customers),
-        contracts=contract_table(parameters, customers),
-        tickets=ticket_table(parameters, events, customers, items),
-        surveys=survey_table(parameters, customers),
-        holdings=holding_table(parameters, customers),
-        truth=Truth(customers, items, rhythm, events, late_from),
-    )
+    return World(parameters, Truth(customers, items, rhythm, events, late_from))

@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
+from crm_pipelines.simulate.sheets import Sheet
 from crm_pipelines.simulate.world import World
 
 CHUNK_ROWS = 500_000
@@ -38,17 +38,17 @@ def write_world(world: World, directory: Path | str) -> list[Path]:
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    return [_write(folder / name, getattr(world, table), _writer(table)) for table, name in FILES.items()]
+    return [_write(folder / name, world.sheet(table), _writer(table)) for table, name in FILES.items()]
 
 
-def _writer(table: str) -> Callable[[pd.DataFrame, BinaryIO], None]:
+def _writer(table: str) -> Callable[[Sheet, BinaryIO], None]:
     """How a table is written."""
     if table in PLAIN:
         return _write_columns if table == "interactions" else _write_columns_with_header
     return _write_records if FILES[table].endswith(".json") else _write_table
 
 
-def _write(path: Path, table: pd.DataFrame, writer: Callable[[pd.DataFrame, BinaryIO], None]) -> Path:
+def _write(path: Path, table: Sheet, writer: Callable[[Sheet, BinaryIO], None]) -> Path:
     """Write one file atomically."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -60,16 +60,10 @@ def _write(path: Path, table: pd.DataFrame, writer: Callable[[pd.DataFrame, Bina
     return path
 
 
-def _chunks(table: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:
-    """Consecutive parts of a table."""
-    for start in range(0, len(table), rows):
-        yield table.iloc[start : start + rows]
-
-
-def _write_columns(table: pd.DataFrame, stream: BinaryIO) -> None:
+def _write_columns(table: Sheet, stream: BinaryIO) -> None:
     """Plain CSV without header or quotes, through Arrow, which is an order of magnitude faster."""
     options = csv.WriteOptions(include_header=False, quoting_style="none")
-    for chunk in _chunks(table, CHUNK_ROWS):
+    for chunk in table.parts(CHUNK_ROWS):
         columns = pa.Table.from_pandas(chunk, preserve_index=False)
         for place, field in enumerate(columns.schema):
             if pa.types.is_dictionary(field.type):
@@ -77,25 +71,23 @@ def _write_columns(table: pd.DataFrame, stream: BinaryIO) -> None:
         csv.write_csv(columns, stream, options)
 
 
-def _write_columns_with_header(table: pd.DataFrame, stream: BinaryIO) -> None:
+def _write_columns_with_header(table: Sheet, stream: BinaryIO) -> None:
     """The same below a header, whose names are not quoted either."""
-    stream.write((",".join(table.columns) + "\n").encode())
+    stream.write((",".join(table.part(slice(0, 0)).columns) + "\n").encode())
     _write_columns(table, stream)
 
 
-def _write_table(table: pd.DataFrame, stream: BinaryIO) -> None:
+def _write_table(table: Sheet, stream: BinaryIO) -> None:
     """CSV with a header, quoted only where needed; blanks are empty cells."""
-    for number, chunk in enumerate(_chunks(table, CHUNK_ROWS)):
+    for number, chunk in enumerate(table.parts(CHUNK_ROWS)):
         stream.write(chunk.to_csv(index=False, header=number == 0, lineterminator="\n").encode())
-    if table.empty:
-        stream.write(table.to_csv(index=False, lineterminator="\n").encode())
 
 
-def _write_records(table: pd.DataFrame, stream: BinaryIO) -> None:
+def _write_records(table: Sheet, stream: BinaryIO) -> None:
     """One JSON object a line; keys without a value (None) are left out, as published."""
     encode = json.JSONEncoder(ensure_ascii=False).encode
-    names = list(table.columns)
-    for chunk in _chunks(table, RECORD_CHUNK_ROWS):
+    for chunk in table.parts(RECORD_CHUNK_ROWS):
+        names = list(chunk.columns)
         rows = zip(*(chunk[name].tolist() for name in names), strict=True)
         lines = [
             encode({name: value for name, value in zip(names, row, strict=True) if value is not None}) for row in rows
