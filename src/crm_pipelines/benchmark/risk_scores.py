@@ -157,15 +157,10 @@ def score(
 def _score_fold(
     model: Any, inputs: RecordInputs, temperature: float, arrays: Arrays, parameters: ScoringParameters
 ) -> tuple[pd.DataFrame, dict[str, NDArray[np.float64]]]:
-    """Rows of one fold's test records, and what each feature added to the log-odds of each (m,)."""
+    """Rows of one fold's test records, and what each feature added to the log-odds of those explained."""
     small = take(inputs, inputs.test)
     rows = np.arange(len(small))
     risk = apply_temperature(np.asarray(model.predict_proba(small, rows), dtype=np.float64), temperature)[:, 1]
-    typical = Typical(inputs)
-    added = {
-        feature: _log_odds(risk) - _log_odds(_occluded(model, small, typical, feature, temperature))
-        for feature in (*features_of(inputs), *steps_of(inputs))
-    }
     names = list(parameters.bands)
     band = np.searchsorted(np.asarray(list(parameters.bands.values())), risk, side="right")
     table = pd.DataFrame({"record_id": small.record_id, "risk": risk})
@@ -173,9 +168,17 @@ def _score_fold(
     quantiles = _amounts(model, small, rows)
     for position, column in enumerate(("amount_low", "amount_median", "amount_high")):
         table[column] = quantiles[:, position]
-    reasons = _reasons(model, inputs, small, added, arrays, parameters.reasons)
+    chosen = np.sort(np.argsort(-risk, kind="stable")[: int(np.ceil(parameters.explained * len(risk)))])
+    shown, typical = take(small, chosen), Typical(inputs)
+    added = {
+        feature: _log_odds(risk[chosen]) - _log_odds(_occluded(model, shown, typical, feature, temperature))
+        for feature in (*features_of(inputs), *steps_of(inputs))
+    }
+    origin = np.asarray(arrays[f"{inputs.protocol}/fold={inputs.fold}/records"])[inputs.test][chosen]
+    reasons = dict(zip(chosen, _reasons(model, shown, added, origin, arrays, parameters.reasons), strict=True))
     for place in range(parameters.reasons):
-        table[f"reason_{place + 1}"] = [each[place] if place < len(each) else "" for each in reasons]
+        mine = [reasons.get(record, []) for record in rows]
+        table[f"reason_{place + 1}"] = [each[place] if place < len(each) else "" for each in mine]
     table["data"] = _sufficiency(small)
     return table, {feature.name: values for feature, values in added.items() if feature.kind != "step"}
 
@@ -265,13 +268,13 @@ def _amounts(model: Any, inputs: RecordInputs, rows: NDArray[np.int64]) -> NDArr
 
 def _reasons(
     model: Any,
-    inputs: RecordInputs,
     small: RecordInputs,
     added: Mapping[Feature, NDArray[np.float64]],
+    rows: NDArray[np.int64],
     arrays: Arrays,
     most: int,
 ) -> list[list[str]]:
-    """For each record what raises its risk most, in words, strongest first."""
+    """For each record what raises its risk most, in words, strongest first; ``rows`` are its places in the table."""
     features = [feature for feature in added if feature.kind != "step"]
     steps = [feature for feature in added if feature.kind == "step"]
     if not features or not len(small):
@@ -281,7 +284,6 @@ def _reasons(
     if steps:
         by_step = np.abs(np.stack([added[feature] for feature in steps], axis=1))
         when = np.argmax(by_step * _weights(model, small), axis=1)
-    rows = np.asarray(arrays[f"{inputs.protocol}/fold={inputs.fold}/records"])[inputs.test]
     order = np.argsort(-values, axis=1, kind="stable")[:, :most]
     words = []
     for record, places in enumerate(order):
