@@ -100,7 +100,7 @@ def test_a_dropped_row_does_not_make_a_valid_one_a_duplicate() -> None:
 
 
 def test_rows_that_only_share_a_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning, "_hash", lambda *_: ibis.literal(8, "uint64"))
+    monkeypatch.setattr(cleaning, "_hash", lambda *_: ibis.literal(8, "int64"))
     clean, counts = cleaned([GOOD, but(2, customer_id="b"), but(3), but(4, value=2.0)])
     assert clean["row"].tolist() == [1, 2, 4]
     assert counts["duplicate"] == 1

@@ -101,7 +101,8 @@ def _all_but_first(rows: ir.Table, reason: str, keys: tuple[str, ...], order: tu
     Repeats are rare: only rows of which another has the same hash are compared, instead of sorting them all.
     """
     time = rows[c.TIMESTAMP] if c.TIMESTAMP in keys else ibis.literal(0, "int64")
-    hashed = rows.mutate(_hash=(_hash(rows[c.CUSTOMER_ID], rows[c.ITEM_ID], time) >> 1).cast("int64"))
+    halved = _hash(rows[c.CUSTOMER_ID], rows[c.ITEM_ID], time) >> 1
+    hashed = rows.mutate(_hash=halved.cast(dt.Int64(nullable=False)))  # a cast to its own type would be left out
     met = hashed.group_by("_hash").aggregate(n=lambda t: t.count())
     several = met.filter(met["n"] > 1).select("_hash").to_pyarrow()
     alike = hashed.semi_join(ibis.memtable(several), "_hash")
@@ -112,8 +113,8 @@ def _all_but_first(rows: ir.Table, reason: str, keys: tuple[str, ...], order: tu
 
 
 @ibis.udf.scalar.builtin(name="hash")  # type: ignore[untyped-decorator]
-def _hash(customer: str, item: str, time: int) -> dt.uint64:
-    """The engine's own hash of several values; 64 bits on DuckDB, 32 on Spark."""
+def _hash(customer: str, item: str, time: int) -> dt.int64:
+    """The engine's own hash of several values: 64 bits without a sign on DuckDB, 32 with one on Spark."""
 
 
 def _is_missing(rows: ir.Table, column: str) -> ir.BooleanValue:
