@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 INDEX_FILE = "runs.json"
 """Keys of the runs last asked for; it exists only while all of them are complete."""
 
+MOST_OPEN = 3
+"""Models of which a run may be under way when the next one's begin; models of a moment come one after the other."""
+
 _FINGERPRINT = "fingerprint"
 _KEY = re.compile(r"[\w=@+-][\w=@+.-]*(/[\w=@+-][\w=@+.-]*)*")
 
@@ -81,13 +84,12 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
         self._rest = self._progress({key: data[key] for key in due}, list(data))
         for _ in due[:-1]:
             next(self._rest)
-        earlier = list(self._open)
         if self._at_a_time(len(due)) > 1 and _waited_for():
             self._open.append(self)
         else:
             self.finish()
-        for other in earlier:
-            other.finish()
+        while len(self._open) > MOST_OPEN:  # a mistake in a run is told soon
+            self._open[0].finish()
 
     def finish(self) -> None:
         """Wait for the run still under way, if there is one."""

@@ -67,9 +67,13 @@ class GRUNetwork(nn.Module):
         else:
             item = log.item[events]
             own = self.items(log.item_static[item], log.item_codes[item])
-        tokens, past = self.tokens(log, side, events, self.config.neighbours, self.customers, self.items)
-        last: Tensor = self.read[side](tokens, past.mask, torch.tanh(self.begin[side](own)))
-        return last
+        start = torch.tanh(self.begin[side](own))  # (B, width)
+        out = start  # where there are no events
+        for rows, k in log.by_length(side, events, self.config.neighbours):
+            if k:
+                tokens, past = self.tokens(log, side, events[rows], k, self.customers, self.items)
+                out = out.index_copy(0, rows, self.read[side](tokens, past.mask, start[rows]))
+        return out
 
     def forward(self, log: EventLog, events: Tensor) -> Tensor:
         """Logits (B, C) of events (B,)."""
