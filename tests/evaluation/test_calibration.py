@@ -66,7 +66,12 @@ def test_ece_worked_by_hand() -> None:
 def test_equal_confidences_share_a_bin_so_the_order_of_rows_is_irrelevant() -> None:
     confidence = np.array([0.5, 0.9, 0.5, 0.5, 0.7, 0.9])
     table = Scores.of(confidence, confidence > 0.6).bins(3)
-    assert table.to_dict("list") == {"bin": [0, 1, 2], "confidence": [0.5, 0.7, 0.9], "accuracy": [0, 1, 1], "n": [3, 1, 2]}
+    assert table.to_dict("list") == {
+        "bin": [0, 1, 2],
+        "confidence": [0.5, 0.7, 0.9],
+        "accuracy": [0, 1, 1],
+        "n": [3, 1, 2],
+    }
     # A model that always answers with the base rate is calibrated; ties cut into bins would say otherwise.
     true = np.random.default_rng(0).permutation(np.repeat([0, 1], [80, 20]))
     constant = np.tile([0.8, 0.2], (100, 1))

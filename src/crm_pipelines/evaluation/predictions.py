@@ -1,9 +1,11 @@
 """The predictions table: one row per (slice, event), one probability column per class.
 
 Columns: ``event_id`` and ``customer`` (integers), ``slice``, ``y_true`` (class name), ``p_<class>`` for every class
-in the order of the classes, ``group_<axis>`` for every fairness axis. A long table may come in *shards*, each with all
-the rows of its customers; whatever is computed from them has the bytes that it has from one table. Rows of the slice ``validation`` serve to
+in the order of the classes, ``group_<axis>`` for every fairness axis. Rows of the slice ``validation`` serve to
 choose the temperature and the decision rule; every other slice is a test slice. An event may be in several slices.
+
+A long table may come in *shards*, each with all the rows of its customers: whatever is computed from them has the
+bytes that it has from one table.
 """
 
 from collections.abc import Callable, Sequence

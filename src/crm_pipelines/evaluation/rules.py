@@ -87,7 +87,10 @@ def with_decisions(predictions: pd.DataFrame, rules: ValidationRules | None = No
 @overload
 def with_decisions(predictions: Predictions, rules: ValidationRules | None = None) -> Predictions: ...
 def with_decisions(predictions: Predictions, rules: ValidationRules | None = None) -> Predictions:
-    """The table, or each shard, with a categorical column ``decided``, by ``rules`` or by those of its validation rows."""
+    """The table, or each shard, with a categorical column ``decided``.
+
+    It follows ``rules``, or those of the predictions' own validation rows.
+    """
     chosen = fit_rules(predictions) if rules is None else rules
     if not isinstance(predictions, pd.DataFrame):
         return Shards(len(predictions), lambda number: _decided(predictions[number], chosen))

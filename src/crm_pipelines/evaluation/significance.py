@@ -141,7 +141,8 @@ def compare(
 
     Args:
         predictions_by_model: model -> the predictions of its runs, each with ``event_id, customer, slice, y_true`` and
-            ``decided``, or shards of them by customer; other columns are not read. Runs may differ in number, but the models' folds must be the same.
+            ``decided``, or shards of them by customer; other columns are not read. Runs may differ in number, but the
+            models' folds must be the same.
         models: the models to compare with all the others.
         slices: slices to compare on.
         resamples, seed: of the bootstrap over customers.
