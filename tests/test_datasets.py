@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import time
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from crm_pipelines.datasets import (
     TableDataset,
 )
 from crm_pipelines.datasets.atomic import replacing
+from crm_pipelines.datasets.runs import finish_runs
 from crm_pipelines.errors import UserError
 from crm_pipelines.failures import explain
 from crm_pipelines.runs import PendingRun, Run, code_version, fingerprint
@@ -296,9 +298,35 @@ def test_a_mistake_in_a_run_beside_others_is_told_as_ever_and_the_others_are_kep
     dataset = RunsDataset(filepath=str(tmp_path / "tfpnet"), processes=2)
     with pytest.raises(DatasetError) as error:
         dataset.save({f"main/seed={n}": PendingRun(str(n), partial(_run, n)) for n in (1, 2, 3)})
+        dataset.load()
     assert explain(error.value) == "no such thing"
     assert not dataset.exists()
     assert (tmp_path / "tfpnet" / "main/seed=1" / "run.json").is_file()
+
+
+def _run_after(awaited: Path | None, done: Path) -> Run:
+    for _ in range(600):
+        if awaited is None or awaited.exists():
+            break
+        time.sleep(0.05)
+    else:
+        raise UserError(f"nobody wrote {awaited.name}")
+    done.touch()
+    return _run(0)
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processors")
+def test_the_next_model_starts_beside_the_last_run_of_the_one_before(tmp_path):
+    first, second = (RunsDataset(filepath=str(tmp_path / name), processes=2) for name in ("gnn", "gru"))
+    waits = partial(_run_after, tmp_path / "gru_done", tmp_path / "gnn_done")
+    first.save({"main/seed=1": PendingRun("1", partial(_run, 1)), "main/seed=2": PendingRun("2", waits)})
+    assert not first.exists()
+    starts = partial(_run_after, None, tmp_path / "gru_done")
+    second.save({"main/seed=1": PendingRun("1", starts), "main/seed=2": PendingRun("2", partial(_run, 2))})
+    assert first.exists()  # the second waited for the first, not for its own last run
+    finish_runs()
+    assert second.exists()
+    assert [len(dataset.load()) for dataset in (first, second)] == [2, 2]
 
 
 def test_a_stopped_benchmark_is_not_complete_and_goes_on_where_it_was(runs):

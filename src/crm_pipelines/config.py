@@ -168,7 +168,8 @@ class RecordsSpec(Parameters):
         guess: take every column not named here too: as numbers where all its cells are, else as categories.
         trusted: columns that may tell the outcome nearly alone without stopping the run.
         unreadable: ``stop`` at a cell that is not a number, or ``blank`` it (counted).
-        label_days: retail: no purchase within this many days after the reference date is the risk.
+        label_days: retail: no purchase within this many days after the reference date is the risk; BG/NBD predicts
+            this period for any records.
         weeks: retail: weeks of history before the reference date, one step each.
         snapshots: retail: reference dates, ``label_days`` apart, the last ``label_days`` before the end of the log.
     """

@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from crm_pipelines.config import RunParameters, parse
+from crm_pipelines.datasets.runs import finish_runs
 from crm_pipelines.errors import UserError
 from crm_pipelines.failures import did_you_mean
 from crm_pipelines.runtime_parameters import (
@@ -117,7 +118,8 @@ class ReportProgress:
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """Close with the time taken."""
+        """Wait for runs that nothing has loaded, and close with the time taken."""
+        finish_runs()
         logger.info("done in %s", duration(time.monotonic() - self._since))
 
 

@@ -2,13 +2,15 @@
 
 import json
 import logging
+import multiprocessing
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from kedro.io import AbstractDataset
 
@@ -39,8 +41,13 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
 
     Saving executes the pending runs and stores each as soon as it is done, so stopping in between loses only those
     under way. Runs whose fingerprint is already stored are kept. Runs no longer asked for stay on disk but are not
-    loaded. With several processes runs are executed side by side; each is the same as alone.
+    loaded. With several processes runs are executed side by side; each is the same as alone. Saving then returns
+    while the last run is still under way, so that no process waits for it: the next model's runs start beside it.
+    Loading waits for it, and so does `finish_runs`.
     """
+
+    _open: ClassVar[list["RunsDataset"]] = []
+    """Those with a run under way."""
 
     def __init__(self, *, filepath: str, processes: int = 1, metadata: dict[str, Any] | None = None) -> None:
         """Point at a folder.
@@ -53,9 +60,10 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
         self.path = Path(filepath)
         self.processes = processes
         self.metadata = metadata
+        self._rest: Iterator[None] = iter(())
 
     def save(self, data: Mapping[str, PendingRun]) -> None:
-        """Execute and store what is not stored yet.
+        """Execute and store what is not stored yet; with several processes the last run may still be under way.
 
         Raises:
             ValueError: for a key that cannot be a path below the folder.
@@ -70,17 +78,43 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
                 logger.info("%s %s: kept (same data, parameters and code)", self.path.name, key)
         if due:
             (self.path / INDEX_FILE).unlink(missing_ok=True)
+        self._rest = self._progress({key: data[key] for key in due}, list(data))
+        for _ in due[:-1]:
+            next(self._rest)
+        earlier = list(self._open)
+        if self._at_a_time(len(due)) > 1 and _waited_for():
+            self._open.append(self)
+        else:
+            self.finish()
+        for other in earlier:
+            other.finish()
+
+    def finish(self) -> None:
+        """Wait for the run still under way, if there is one."""
+        if self in self._open:
+            self._open.remove(self)
+        for _ in self._rest:
+            pass
+
+    def _progress(self, due: Mapping[str, PendingRun], asked_for: list[str]) -> Iterator[None]:
+        """Execute what is due, saying after each run how far it is; then mark all that was asked for as complete."""
         started = time.monotonic()
-        for done, key in enumerate(self._executed({key: data[key] for key in due}), start=1):
+        for done, key in enumerate(self._executed(due), start=1):
             left = (time.monotonic() - started) / done * (len(due) - done)
             about = f", about {_about(left)} left" if done < len(due) else ""
             logger.info("%s %s: done, %d of %d%s", self.path.name, key, done, len(due), about)
-        write_json({"runs": list(data)}, self.path / INDEX_FILE)
+            if done < len(due):
+                yield
+        write_json({"runs": asked_for}, self.path / INDEX_FILE)
+
+    def _at_a_time(self, due: int) -> int:
+        """Processes for ``due`` runs; not fewer for few, since their number must not change while a run is open."""
+        return min(int(self.processes), os.cpu_count() or 1) if due > 1 else 1
 
     def _executed(self, due: Mapping[str, PendingRun]) -> Iterator[str]:
         """Execute and store runs; yields the key of each that is done."""
-        processes = min(int(self.processes), len(due), os.cpu_count() or 1)
-        if processes <= 1:
+        processes = self._at_a_time(len(due))
+        if processes == 1:
             for key, run in due.items():
                 logger.info("%s %s ...", self.path.name, key)
                 yield _execute_and_store(self.path, key, run)
@@ -97,6 +131,7 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
         Raises:
             UserError: if they are not complete.
         """
+        self.finish()
         if not self._exists():
             raise UserError(
                 f"the runs in {self.path} are not complete: run the pipeline of their models again, "
@@ -118,6 +153,17 @@ class RunsDataset(AbstractDataset[Mapping[str, PendingRun], list[StoredRun]]):
 
     def _exists(self) -> bool:
         return (self.path / INDEX_FILE).is_file()
+
+
+def finish_runs() -> None:
+    """Wait for every run still under way."""
+    for dataset in list(RunsDataset._open):
+        dataset.finish()
+
+
+def _waited_for() -> bool:
+    """Whether this is the main thread of the main process, where `finish_runs` is called at the end."""
+    return multiprocessing.parent_process() is None and threading.current_thread() is threading.main_thread()
 
 
 def _execute_and_store(folder: Path, key: str, pending: PendingRun) -> str:

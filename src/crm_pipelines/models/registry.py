@@ -1,7 +1,8 @@
 """Every model by its name. Classes come from this table, never from a name found in a file."""
 
-from collections.abc import Mapping
+import ast
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from crm_pipelines.errors import UserError
@@ -49,6 +50,9 @@ LEAKY_ROWS: Final = {"lightgbm_leaky": "lightgbm", "random_forest_leaky": "rando
 """Row of risk that shows what a leak would fake -> the model it fits."""
 RISK_ROWS: Final = (*RISK_MODELS, *LEAKY_ROWS)
 
+_CODE_OF_MODELS: Final = ("crm_pipelines.models", "crm_pipelines.training")
+"""Modules whose code counts as a model's own."""
+
 
 def behaviour_model(name: str) -> type[BehaviourModel]:
     """The class of a behaviour model.
@@ -77,18 +81,30 @@ def risk_model(name: str) -> type[RiskModel]:
 
 
 def code_of(name: str) -> tuple[str, ...]:
-    """Files and folders below the package that determine what a behaviour model does, for `runs.code_version`.
+    """Files below the package that determine what a behaviour model does, for `runs.code_version`.
 
-    A model's runs stay valid when another model is added or changed; a ``_plus`` depends on what it improves.
+    A model's runs stay valid when another model, or a layer it does not use, is added or changed.
     """
-    return _code("behaviour", _BEHAVIOUR, name, ("base", "neural", "graph"))
+    return _code("behaviour", _BEHAVIOUR[name][0])
 
 
 def risk_code_of(name: str) -> tuple[str, ...]:
     """The same of a risk model."""
-    return _code("risk", _RISK, name, ("base", "neural"))
+    return _code("risk", _RISK[name][0])
 
 
-def _code(family: str, table: Mapping[str, tuple[str, str]], name: str, frame: tuple[str, ...]) -> tuple[str, ...]:
-    modules = {table[model][0] for model in (name, name.removesuffix("_plus"))}
-    return ("models/layers", "training", *(f"models/{family}/{module}.py" for module in (*frame, *sorted(modules))))
+def _code(family: str, module: str) -> tuple[str, ...]:
+    """A model's file and what it imports of models and training, directly and through others."""
+    package = Path(__file__).parent.parent
+    found: set[Path] = set()
+    unread = [package / "models" / family / f"{module}.py"]
+    while unread:
+        path = unread.pop()
+        found.add(path)
+        for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(statement, ast.ImportFrom) and statement.module:
+                names = (statement.module, *(f"{statement.module}.{each.name}" for each in statement.names))
+                files = {package.parent.joinpath(*name.split(".")).with_suffix(".py") for name in names}
+                if statement.module.startswith(_CODE_OF_MODELS):
+                    unread += sorted(file for file in files - found if file.is_file())
+    return tuple(path.relative_to(package).as_posix() for path in sorted(found))

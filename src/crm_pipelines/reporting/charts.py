@@ -154,9 +154,9 @@ def reliability_charts(
             continue
         curves = tuple(_curve(label, index, rows[rows["class"] == label]) for index, label in enumerate(classes))
         gap = ((rows["confidence"] - rows["frequency"]).abs() * rows[N]).sum() / rows[N].sum()
-        events = count(rows[N].sum() / rows["class"].nunique())
+        cases = count(rows[N].sum() / rows["class"].nunique())
         described = (
-            f"Observed frequency against stated probability for {len(curves)} classes over {events} events. "
+            f"Observed frequency against stated probability for {len(curves)} classes over {cases} cases. "
             f"The curves lie {number(gap)} from the diagonal on average."
         )
         charts.append(Reliability(model_row_label(model, focus=focus), curves, number(ece.get(model)), described))

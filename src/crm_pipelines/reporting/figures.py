@@ -22,7 +22,7 @@ def performance_figure(metrics: pd.DataFrame) -> go.Figure:
         metrics: ``RESULT_COLUMNS``.
     """
     table = performance_table(metrics)
-    figure = go.Figure(layout=_layout("Macro-F1 on all test events"))
+    figure = go.Figure(layout=_layout("Macro-F1 on the whole test part"))
     figure.update_layout(xaxis_title=metric_name("macro_f1").label, xaxis_rangemode="tozero")
     if "macro_f1" not in table:
         return figure

@@ -26,7 +26,15 @@ from crm_pipelines.reporting.charts import (
 )
 from crm_pipelines.reporting.explanations import ExplanationView, explanation_view
 from crm_pipelines.reporting.formatting import count, counts, date
-from crm_pipelines.reporting.names import METRICS, MODELS, PIPELINE_TITLES, model_label, model_rank, protocol_label
+from crm_pipelines.reporting.names import (
+    METRICS,
+    MODELS,
+    PIPELINE_TITLES,
+    cases,
+    model_label,
+    model_rank,
+    protocol_label,
+)
 from crm_pipelines.reporting.paper_c import data_set_of as paper_c_data_set_of
 from crm_pipelines.reporting.paper_c_sections import RiskView, four_tables, risk_view
 from crm_pipelines.reporting.paper_sections import five_tables
@@ -214,11 +222,11 @@ def pipeline_view(pipeline: PipelineResults, source: SourceResults, anchor: str)
     ece = dict(zip(calibration[MODEL], calibration["ece"], strict=True)) if "ece" in calibration else {}
     reliability = pipeline.reliability[pipeline.reliability[PROTOCOL] == main_protocol(pipeline.reliability)]
     order = sorted(dict.fromkeys(reliability[MODEL]), key=lambda model: (model != focus, model_rank(model)))
-    caption = f"{protocol_label(protocol).capitalize()}, all test events"
+    caption = f"{protocol_label(protocol).capitalize()}, whole test part"
     return PipelineView(
         anchor=anchor,
         title=PIPELINE_TITLES.get(pipeline.name, pipeline.name.replace("_", " ").capitalize()),
-        runs=describe_runs(on_all),
+        runs=describe_runs(on_all, cases(pipeline.name)),
         headlines=tuple((verdict, interval_plot(verdict)) for verdict in headlines(comparisons)),
         run_with=environment_mark(pipeline.environment),
         tables=(four_tables if pipeline.name == RISK else five_tables)(pipeline, source.name, anchor),
@@ -255,8 +263,11 @@ def ingestion_notes(notes: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"what": [name.replace("_", " ") for name in notes], "found": shown})
 
 
-def describe_runs(rows: pd.DataFrame) -> str:
-    """``8 models, 1 fold, 2 seeds, n = 9,809 test events`` for rows of one slice and protocol; empty without rows."""
+def describe_runs(rows: pd.DataFrame, cases: str) -> str:
+    """``8 models, 1 fold, 2 seeds, n = 9,809 test events`` for rows of one slice and protocol; empty without rows.
+
+    ``cases`` says what is predicted: events, records.
+    """
     if rows.empty:
         return ""
     # Some metrics leave events out (fairness those of small groups), so one that counts all of them is asked.
@@ -268,7 +279,7 @@ def describe_runs(rows: pd.DataFrame) -> str:
         _many(rows[SEED].nunique(), "seed"),
     ]
     if len(n):
-        parts.append(f"n = {counts(n.min(), n.max())} test events")
+        parts.append(f"n = {counts(n.min(), n.max())} test {cases}")
     return ", ".join(part for part in parts if part)
 
 

@@ -92,23 +92,21 @@ METRICS: Final = {
         "Macro-F1", about="F1 of each class, averaged with equal weight: rare classes count as much."
     ),
     "macro_f1_argmax": MetricName("Macro-F1, no rule", about="Macro-F1 of naming the most probable class."),
-    "accuracy": MetricName(
-        "Accuracy", about="Share of events whose class is predicted. Read it beside the majority's."
-    ),
+    "accuracy": MetricName("Accuracy", about="Share of cases whose class is predicted. Read it beside the majority's."),
     "majority_accuracy": MetricName(
         "Majority's acc.", lower_is_better=None, about="Accuracy of always naming the most frequent training class."
     ),
     "balanced_accuracy": MetricName("Balanced acc.", about="Recall of each class, averaged with equal weight."),
     "precision": MetricName(
-        "Precision", about="Of the events called a class, the share that is; classes weighted by size, of two the last."
+        "Precision", about="Of the cases called a class, the share that is; classes weighted by size, of two the last."
     ),
     "recall": MetricName(
         "Recall",
-        about="Of the events of a class, the share found; as precision, so with three classes or more it is accuracy.",
+        about="Of the cases of a class, the share found; as precision, so with three classes or more it is accuracy.",
     ),
     "f1": MetricName("F1", about="Harmonic mean of precision and recall of a class; averaged as precision."),
     "roc_auc": MetricName(
-        "ROC AUC", about="Chance that an event of a class is ranked above one of another; 0.5 is a coin."
+        "ROC AUC", about="Chance that a case of a class is ranked above one of another; 0.5 is a coin."
     ),
     "average_precision": MetricName(
         "Avg. precision", about="Area under precision against recall; averaged as ROC AUC."
@@ -134,19 +132,19 @@ METRICS: Final = {
         "s / epoch, batch 32", 1, True, "One pass over the training part at the paper's batch, from a few steps."
     ),
     "training_events_per_second_batch_32": MetricName(
-        "Training events / s, batch 32", -1, about="Throughput in training at the paper's batch."
+        "Training cases / s, batch 32", -1, about="Throughput in training at the paper's batch."
     ),
     "seconds_per_epoch": MetricName(
         "s / epoch, own batch", 2, lower_is_better=True, about="One pass over the training part, as configured."
     ),
-    "training_events_per_second": MetricName("Training events / s, own batch", -1, about="Throughput in training."),
-    "latency_features_p50_ms": MetricName("Features p50 ms", 1, True, "Building the inputs of 2,048 events, median."),
+    "training_events_per_second": MetricName("Training cases / s, own batch", -1, about="Throughput in training."),
+    "latency_features_p50_ms": MetricName("Features p50 ms", 1, True, "Building the inputs of 2,048 cases, median."),
     "latency_features_p95_ms": MetricName("Features p95 ms", 1, True, "The same, 95th percentile."),
-    "latency_forward_p50_ms": MetricName("Forward p50 ms", 1, True, "The model alone on 2,048 events, median."),
+    "latency_forward_p50_ms": MetricName("Forward p50 ms", 1, True, "The model alone on 2,048 cases, median."),
     "latency_forward_p95_ms": MetricName("Forward p95 ms", 1, True, "The same, 95th percentile."),
-    "latency_end_to_end_p50_ms": MetricName("End to end p50 ms", 1, True, "Inputs and model for 2,048 events, median."),
+    "latency_end_to_end_p50_ms": MetricName("End to end p50 ms", 1, True, "Inputs and model for 2,048 cases, median."),
     "latency_end_to_end_p95_ms": MetricName("End to end p95 ms", 1, True, "The same, 95th percentile."),
-    "inference_events_per_second": MetricName("Inference events / s", -1, about="Throughput end to end."),
+    "inference_events_per_second": MetricName("Inference cases / s", -1, about="Throughput end to end."),
     "fit_seconds": MetricName("Fit s", 1, True, "The whole fit, validation included."),
     "parameters": MetricName("Parameters", -1, lower_is_better=True, about="Numbers the model learns."),
     "peak_rss_mb": MetricName("Peak memory MB", 0, True, "Highest memory of the whole process while fitting."),
@@ -213,10 +211,15 @@ def source_rank(source: str) -> tuple[int, str]:
     return (SOURCE_ORDER.index(source) if source in SOURCE_ORDER else len(SOURCE_ORDER), source)
 
 
+def cases(pipeline: str) -> str:
+    """What a pipeline predicts one by one, in the plural."""
+    return "records" if pipeline == "risk" else "events"
+
+
 def slice_label(name: str) -> str:
     """A slice in words: ``cold_item@1`` is ``new item, k = 1``."""
     if name == SLICE_ALL:
-        return "all test events"
+        return "whole test part"
     if name == SLICE_WARM:
         return "warm"
     for side in SIDES:

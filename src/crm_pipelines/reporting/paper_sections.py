@@ -78,7 +78,7 @@ def _performance(pipeline: PipelineResults, frame: pd.DataFrame, anchor: str) ->
         return None
     metrics, focus = pipeline.metrics, next(iter(focus_models(pipeline.comparisons)), None)
     table = performance_table(metrics)
-    caption = f"{protocol_label(main_protocol(metrics)).capitalize()}, all test events"
+    caption = f"{protocol_label(main_protocol(metrics)).capitalize()}, whole test part"
     rest = [c for c in table.columns if c not in (*_SHOWN_FIRST, MODEL, "variant", "runs", N)]
     rest = [c for c in rest if not c.endswith("_std")]
     more = [

@@ -65,7 +65,8 @@ def ablation(metrics: pd.DataFrame, comparisons: pd.DataFrame, source: str, anch
     return PaperTable(
         anchor,
         "Table 5: ablation",
-        f"One part of TFP-Net is switched off at a time, or only some are left. {_ABOUT}",
+        "One part of TFP-Net is switched off at a time, or only some are left. Scaling by all data changes nothing "
+        f"where a source has no numeric attributes. {_ABOUT}",
         _tables(frame, "ablation", _ablation),
         (),
         _lost_recall(frame),

@@ -6,7 +6,7 @@ import pandas as pd
 
 from crm_pipelines.columns import CUSTOMER, ITEM, MODEL, VARIANT, cold_slice
 from crm_pipelines.reporting.formatting import count, is_missing, number
-from crm_pipelines.reporting.names import model_label
+from crm_pipelines.reporting.names import cases, model_label
 from crm_pipelines.reporting.results import PipelineResults, Results, environment_mark
 from crm_pipelines.reporting.tables import SMALLEST_SLICE, calibration_table, performance_table
 from crm_pipelines.reporting.verdict import headlines
@@ -51,7 +51,7 @@ def _pipeline_text(pipeline: PipelineResults, title: str) -> str:
             columns[f"{side}@{k}"] = [_cold(cold, model) for model in table[MODEL]]
     cold_start = ", cold-start columns are macro-F1" if any("@" in column for column in columns) else ""
     lines = [
-        f"{title}, {pipeline.name}: {count(table['n'].max())} test events{cold_start}",
+        f"{title}, {pipeline.name}: {count(table['n'].max())} test {cases(pipeline.name)}{cold_start}",
         "",
         *aligned(columns),
     ]

@@ -196,7 +196,11 @@ def test_an_unknown_model_is_answered_with_the_known_ones():
         risk_model("lightgbmm")
 
 
-def test_the_code_of_a_model_is_there():
+def test_the_code_of_a_model_is_what_it_imports():
     package = Path(crm_pipelines.__file__).parent
     for name in RISK_MODELS:
-        assert all((package / part).exists() for part in risk_code_of(name))
+        assert all((package / part).is_file() for part in risk_code_of(name))
+    assert "models/layers/qrcnn.py" in risk_code_of("qrcnn_lstm")
+    assert "models/layers/qrcnn.py" not in risk_code_of("logistic_regression")
+    assert set(risk_code_of("qrcnn_lstm")) < set(risk_code_of("qrcnn_lstm_plus"))
+    assert "training/trainer.py" in risk_code_of("lstm")  # imported by a function only

@@ -36,7 +36,8 @@ class BGNBDConfig(Parameters):
     Attributes:
         recency, age: numeric columns with the days since the last and since the first purchase.
         purchases: numeric column with the number of days with a purchase, the first included.
-        horizon_days: the period within which no purchase is the positive class.
+        horizon_days: the period within which no purchase is the positive class; the pipeline gives the source's
+            ``label_days`` unless one stands here.
         penalties: L2 penalties tried on the logarithms of the four numbers; validation log-loss decides.
     """
 
