@@ -69,8 +69,11 @@ def main() -> None:
 
     tgn = TGN(inputs)
     tgn.train()
-    for events in torch.split(torch.from_numpy(inputs.train[-20 * TGN_BATCH :]), TGN_BATCH):
-        tgn.step(events)  # its neighbourhoods fill up
+    with torch.no_grad():  # its memory and neighbourhoods fill up with all that comes before
+        for events in torch.split(torch.arange(int(batch[0])), TGN_BATCH):
+            source, target = tgn.source[events], tgn.target[events]
+            tgn.memory.update_state(source, target, tgn.time[events], tgn.message[events])
+            tgn.neighbours.insert(source, target)
     tgn.eval()
     ids = torch.from_numpy(batch)
 

@@ -34,7 +34,7 @@ from crm_pipelines.evaluation.calibration import apply_temperature, one_against_
 from crm_pipelines.evaluation.efficiency import efficiency_rows
 from crm_pipelines.evaluation.fairness import group_table
 from crm_pipelines.evaluation.metrics import evaluate_run
-from crm_pipelines.evaluation.predictions import DECIDED, class_codes, probability_matrix
+from crm_pipelines.evaluation.predictions import DECIDED, class_codes, probability_matrix, shards_of
 from crm_pipelines.evaluation.ranking import POSITIVE, SCORE, SCORE_METRICS, compare_scores
 from crm_pipelines.evaluation.rules import ValidationRules, fit_rules, with_decisions
 from crm_pipelines.evaluation.scores import Scores
@@ -100,7 +100,7 @@ def _evaluate(run: StoredRun, detailed: bool, resamples: int, seed: int, slices:
         pd.DataFrame(run.history()).drop(columns="seconds", errors="ignore").assign(**identity),
         measured["environment"],
         measured.get("uncounted_operations", []),
-        pd.concat([_decided(shard, rules) for shard in choices], ignore_index=True),
+        pd.concat([_decided(shard, rules) for shard in shards_of(choices)], ignore_index=True),
         fairness,
         reliability,
     )

@@ -14,8 +14,8 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping
-from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 
@@ -151,7 +151,7 @@ class _Module(lightning.LightningModule):
         self._validation.append((self.loss(events), size))
 
     def on_validation_epoch_end(self) -> None:
-        total = sum(size for _, size in self._validation)
+        total = float(sum(size for _, size in self._validation))
         weighted = sum(float(loss) * size for loss, size in self._validation)
         train = float(torch.stack(self._train).mean())
         weighted, total, train = ranks.total(weighted, total, train)
