@@ -14,7 +14,7 @@ LOCK := pyproject.toml constraints.txt
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev coldstart risk simulate test lint format viz notebook clean
+.PHONY: help install install-dev coldstart risk simulate test test-spark lint format viz notebook clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ simulate: $(VENV)/.installed ## Write the demo world anew
 
 test: $(VENV)/.installed-dev ## Run the tests, two files at a time
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
+
+test-spark: $(VENV)/.installed-dev $(VENV)/.installed-spark ## Compare tables on Spark and DuckDB; needs Java 17
+	$(BIN)/python -m pytest tests/test_spark.py $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, types and import contracts
 	$(BIN)/ruff check src tests

@@ -19,7 +19,8 @@ from packaging.version import Version
 from crm_pipelines.pipeline_registry import CHAINS, DEFAULT, STAGES, register_pipelines
 
 ENVIRONMENTS = ("local", "test", "paper", "large", "large_reviews")
-SLOW_TO_IMPORT = ("torch", "torch_geometric", "lightning", "lightgbm", "matplotlib")
+DEEP_LEARNING = ("torch", "torch_geometric", "lightning")
+SLOW_TO_IMPORT = (*DEEP_LEARNING, "lightgbm", "matplotlib")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,20 +76,36 @@ def test_results_of_every_source_lie_apart_and_below_the_data_root(project):
             assert ("/taobao/" in described) != (name in shared_by_all_sources), name
 
 
-def test_listing_the_pipelines_imports_no_deep_learning(project):
+def imported_by(project: Path, *command: str) -> tuple[set[str], subprocess.CompletedProcess[str]]:
+    """Modules that a command of Kedro imports, and what it said."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "kedro", "registry", "list"],
+        [sys.executable, "-X", "importtime", "-m", "kedro", *command],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(project / "src")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    told = "import time:"
+    return {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith(told)}, done
+
+
+def test_listing_the_pipelines_imports_no_deep_learning(project):
+    imported, done = imported_by(project, "registry", "list")
     assert "- coldstart\n" in done.stdout
-    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert imported & set(SLOW_TO_IMPORT) == set()
     assert not [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+
+
+@pytest.mark.slow
+def test_help_and_tables_import_no_deep_learning(project, tmp_path):
+    """Networks are imported by the nodes that need them."""
+    told, _ = imported_by(project, "run", "--help")
+    assert told & set(DEEP_LEARNING) == set()
+    ran, _ = imported_by(project, "run", "--env=test", "--pipelines=ingestion", f"--params=data_root={tmp_path}")
+    assert (tmp_path / "02_intermediate").is_dir()
+    assert ran & set(DEEP_LEARNING) == set()
 
 
 def test_constraints_name_one_version_of_every_dependency_and_keep_its_bounds(project):

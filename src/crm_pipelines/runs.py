@@ -6,20 +6,28 @@ benchmark goes on where it was, and a changed parameter, table or line of code m
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic_core import to_json
+
+from crm_pipelines.columns import CUSTOMER
+from crm_pipelines.evaluation.predictions import Shards
 
 PREDICTIONS_FILE = "predictions.parquet"
 EFFICIENCY_FILE = "efficiency.json"
 HISTORY_FILE = "history.json"
 MANIFEST_FILE = "run.json"
 MODEL_FOLDER = "model"
+
+SHARD_ROWS = 4_000_000
+"""Predictions evaluated at once (about): a few hundred bytes of working memory each."""
 
 NOT_APPLICABLE = "not_applicable"
 """Key of a manifest that says why a model could not be fitted on a source; such a run has no predictions."""
@@ -75,6 +83,12 @@ class StoredRun:
         """Its predictions."""
         return pd.read_parquet(self.path / PREDICTIONS_FILE)
 
+    def shards(self, rows: int = SHARD_ROWS) -> Sequence[pd.DataFrame]:
+        """Its predictions in shards by customer of about ``rows`` rows, each read when it is asked for."""
+        path = self.path / PREDICTIONS_FILE
+        number = -(-pq.read_metadata(path).num_rows // rows)
+        return (self.predictions(),) if number <= 1 else Shards(number, lambda shard: _shard(path, shard, number))
+
     def efficiency(self) -> dict[str, Any]:
         """Its measured numbers."""
         content: dict[str, Any] = _read(self.path / EFFICIENCY_FILE)
@@ -90,6 +104,17 @@ class StoredRun:
         """Folder of the fitted model, if it was kept."""
         folder = self.path / MODEL_FOLDER
         return folder if folder.is_dir() else None
+
+
+def _shard(path: Path, shard: int, of: int) -> pd.DataFrame:
+    """The rows of the customers whose number leaves the remainder ``shard``, from a file read piece by piece."""
+    with pq.ParquetFile(path) as file:
+        parts = []
+        for batch in file.iter_batches():
+            mine = batch.column(CUSTOMER).to_numpy() % of == shard
+            parts.append(batch.filter(pa.array(mine)))
+        table: pd.DataFrame = pa.Table.from_batches(parts, file.schema_arrow).to_pandas()
+    return table
 
 
 def fingerprint(parts: Mapping[str, object]) -> str:

@@ -10,12 +10,13 @@ from crm_pipelines.evaluation.calibration import (
     apply_temperature,
     brier_score,
     classwise_calibration_error,
-    equal_mass_bins,
     expected_calibration_error,
     fit_temperature,
     log_loss,
+    one_against_rest,
     reliability_table,
 )
+from crm_pipelines.evaluation.scores import Scores
 
 
 def calibrated_sample(n: int = 4000, c: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +65,13 @@ def test_ece_worked_by_hand() -> None:
 
 def test_equal_confidences_share_a_bin_so_the_order_of_rows_is_irrelevant() -> None:
     confidence = np.array([0.5, 0.9, 0.5, 0.5, 0.7, 0.9])
-    np.testing.assert_array_equal(equal_mass_bins(confidence, 3), [0, 2, 0, 0, 1, 2])
+    table = Scores.of(confidence, confidence > 0.6).bins(3)
+    assert table.to_dict("list") == {
+        "bin": [0, 1, 2],
+        "confidence": [0.5, 0.7, 0.9],
+        "accuracy": [0, 1, 1],
+        "n": [3, 1, 2],
+    }
     # A model that always answers with the base rate is calibrated; ties cut into bins would say otherwise.
     true = np.random.default_rng(0).permutation(np.repeat([0, 1], [80, 20]))
     constant = np.tile([0.8, 0.2], (100, 1))
@@ -73,13 +80,13 @@ def test_equal_confidences_share_a_bin_so_the_order_of_rows_is_irrelevant() -> N
 
 
 def test_bins_hold_equally_many_rows() -> None:
-    bins = equal_mass_bins(np.random.default_rng(0).random(1500), 15)
-    np.testing.assert_array_equal(np.bincount(bins), np.full(15, 100))
+    drawn = np.random.default_rng(0).random(1500)
+    np.testing.assert_array_equal(Scores.of(drawn, drawn > 0.5).bins(15)["n"], np.full(15, 100))
 
 
 def test_reliability_table_has_the_points_of_each_class() -> None:
     p, true = calibrated_sample(n=600, c=3)
-    table = reliability_table(p, true, ("a", "b", "c"), bins=5)
+    table = reliability_table(one_against_rest(p, true), ("a", "b", "c"), bins=5)
     assert list(table.columns) == ["class", "bin", "confidence", "accuracy", "n"]
     assert table.groupby("class")["n"].sum().to_dict() == {"a": 600, "b": 600, "c": 600}
     share = (table["accuracy"] * table["n"]).groupby(table["class"]).sum() / 600

@@ -83,6 +83,17 @@ def test_one_event_is_predicted_as_in_a_batch(name):
 
 
 @models
+def test_shards_of_customers_are_predicted_as_the_whole(name):
+    """Scoring may be split by customer over processes or machines; last digits of sums of 32-bit numbers may differ."""
+    inputs = shop()
+    whole = fitted(name).predict_proba(inputs, inputs.test)
+    shard = inputs.store.customer[inputs.test] % 3
+    for number in range(3):
+        found = fitted(name).predict_proba(inputs, inputs.test[shard == number])
+        np.testing.assert_allclose(found, whole[shard == number], atol=1e-5)
+
+
+@models
 def test_the_same_seed_gives_the_same_bytes(name):
     inputs = shop()
     again = build(name)

@@ -48,6 +48,19 @@ def test_the_studies_are_variants_that_can_be_built_and_differ_from_the_main_one
     assert variants_of(TFPNet, main, []) == {"main": main}
 
 
+def test_two_processes_train_it_nearly_as_one(inputs):
+    """Dropout draws other masks and batch normalisation sees halves of batches; the support bank is shared."""
+
+    def losses(devices: int) -> list[float]:
+        training = TrainingParameters(epochs=3, batch_size=128, learning_rate=2e-3, devices=devices)
+        model = TFPNet(TFPNetConfig(**{**QUICK, "training": training}), 1)
+        rows = model.fit(inputs)
+        assert np.isfinite(model.predict_proba(inputs, inputs.test)).all()
+        return [row["validation_loss"] for row in rows]
+
+    np.testing.assert_allclose(losses(2), losses(1), rtol=0.1)
+
+
 def test_a_given_mixture_is_not_chosen(inputs):
     model = TFPNet(TFPNetConfig(**QUICK, mixture=1.0), 1)
     model.fit(inputs)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,25 @@ def test_same_seed_same_bytes_other_seed_other_bytes(tiny: SimulateParameters, t
         first, again, other = ((tmp_path / folder / file).read_bytes() for folder in "abc")
         assert first == again
         assert first != other
+
+
+@pytest.mark.parametrize(("table", "bytes_per_row"), [("interactions", 48), ("reviews", 96)])
+def test_memory_for_a_long_file_is_that_of_a_few_numbers_a_row(
+    town: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, bytes_per_row: int
+) -> None:
+    """What is written of a world is put together in pieces; a row as text and objects takes several times as much."""
+    monkeypatch.setattr(writers, "CHUNK_ROWS", 2_000)
+    monkeypatch.setattr(writers, "RECORD_CHUNK_ROWS", 200)
+    writer = writers._writer(table)
+    rows = town.sheet(table).rows
+    tracemalloc.start()
+    try:
+        writers._write(tmp_path / FILES[table], town.sheet(table), writer)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < bytes_per_row * (rows if table == "interactions" else town.truth.events.purchases().size)
+    assert (tmp_path / FILES[table]).stat().st_size > 30 * rows
 
 
 def test_chunks_do_not_show_in_the_files(

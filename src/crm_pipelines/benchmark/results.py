@@ -30,13 +30,14 @@ from crm_pipelines.columns import (
     Y_TRUE,
     cold_slice,
 )
-from crm_pipelines.evaluation.calibration import apply_temperature, reliability_table
+from crm_pipelines.evaluation.calibration import apply_temperature, one_against_rest, reliability_table
 from crm_pipelines.evaluation.efficiency import efficiency_rows
 from crm_pipelines.evaluation.fairness import group_table
 from crm_pipelines.evaluation.metrics import evaluate_run
-from crm_pipelines.evaluation.predictions import DECIDED, class_codes, probability_matrix
+from crm_pipelines.evaluation.predictions import DECIDED, class_codes, probability_matrix, shards_of
 from crm_pipelines.evaluation.ranking import POSITIVE, SCORE, SCORE_METRICS, compare_scores
 from crm_pipelines.evaluation.rules import ValidationRules, fit_rules, with_decisions
+from crm_pipelines.evaluation.scores import Scores
 from crm_pipelines.evaluation.significance import compare
 from crm_pipelines.processes import side_by_side
 from crm_pipelines.runs import NOT_APPLICABLE, StoredRun
@@ -83,16 +84,14 @@ class _Evaluated(NamedTuple):
 def _evaluate(run: StoredRun, detailed: bool, resamples: int, seed: int, slices: Sequence[str]) -> _Evaluated:
     """Score one run; ``detailed`` adds groups and calibration."""
     identity = {column: run.manifest[column] for column in RUN_COLUMNS}
-    predictions, measured = run.predictions(), run.efficiency()
+    predictions, measured = run.shards(), run.efficiency()
     rules = fit_rules(predictions, run.manifest["majority"])
     choices = with_decisions(predictions, rules)
     fairness = reliability = pd.DataFrame()
     if detailed:
         named = {column: identity[column] for column in (PAPER, PIPELINE, SOURCE, PROTOCOL, MODEL)}
         fairness = group_table(choices, resamples, seed).assign(**named)
-        rows = predictions[predictions[SLICE] == SLICE_ALL]
-        calibrated = apply_temperature(probability_matrix(rows), rules.temperature)
-        table = reliability_table(calibrated, class_codes(rows[Y_TRUE], rules.classes), rules.classes)
+        table = reliability_table(_calibrated(predictions, rules), rules.classes)
         reliability = table.rename(columns={"accuracy": "frequency"}).assign(**named)
     return _Evaluated(
         identity,
@@ -101,10 +100,20 @@ def _evaluate(run: StoredRun, detailed: bool, resamples: int, seed: int, slices:
         pd.DataFrame(run.history()).drop(columns="seconds", errors="ignore").assign(**identity),
         measured["environment"],
         measured.get("uncounted_operations", []),
-        _decided(choices, rules),
+        pd.concat([_decided(shard, rules) for shard in shards_of(choices)], ignore_index=True),
         fairness,
         reliability,
     )
+
+
+def _calibrated(predictions: Sequence[pd.DataFrame], rules: ValidationRules) -> list[Scores]:
+    """For each class its calibrated probability over all events of the test, and whether it was the true one."""
+    parts = []
+    for shard in predictions:
+        rows = shard[shard[SLICE] == SLICE_ALL]
+        calibrated = apply_temperature(probability_matrix(rows), rules.temperature)
+        parts.append(one_against_rest(calibrated, class_codes(rows[Y_TRUE], rules.classes)))
+    return [Scores.merged(of_class) for of_class in zip(*parts, strict=True)]
 
 
 def _decided(choices: pd.DataFrame, rules: ValidationRules) -> pd.DataFrame:

@@ -4,19 +4,27 @@ Events of one customer are alike, so resampling events would make intervals too 
 multinomial weights, one per customer, shared by everything that is compared: differences are paired.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.sparse import csr_matrix
 
+from crm_pipelines.columns import CUSTOMER, SLICE
 from crm_pipelines.evaluation.predictions import Codes, Floats
 
 CHUNK_VALUES: Final = 4_000_000
 """Weights held at a time: 32 MB, whatever the number of customers and resamples."""
 LEVEL: Final = 95.0
 """Per cent covered by an interval."""
+
+
+def customers_of(shards: Iterable[pd.DataFrame], slice_name: str) -> Codes:
+    """The different customers (U,) with rows in a slice, rising."""
+    found = [np.unique(shard.loc[shard[SLICE] == slice_name, CUSTOMER].to_numpy(dtype=np.int64)) for shard in shards]
+    return np.unique(np.concatenate(found))
 
 
 def customer_counts(customers: Codes, true: Codes, decided: Codes, n_classes: int, n_customers: int) -> Any:

@@ -12,6 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from crm_pipelines.evaluation.predictions import Codes, Floats
+from crm_pipelines.evaluation.scores import Scores, exact_total
 
 TINY = 1e-15
 """Probabilities are kept this far from 0 wherever a logarithm is taken."""
@@ -53,51 +54,44 @@ def fit_temperature(probabilities: Floats, true: Codes) -> float:
     return float(np.exp(found.x)) if found.fun < loss(0.0) - 1e-12 else 1.0
 
 
-def log_loss(probabilities: Floats, true: Codes) -> float:
-    """Mean negative log-probability of the true class, probabilities clipped at ``TINY``."""
+def log_losses(probabilities: Floats, true: Codes) -> Floats:
+    """Negative log-probability (N,) of the true class, probabilities clipped at ``TINY``."""
     hit = probabilities[np.arange(len(true)), true]
-    return float(-np.log(np.clip(hit, TINY, 1.0)).mean()) if len(true) else float("nan")
+    return np.asarray(-np.log(np.clip(hit, TINY, 1.0)), dtype=np.float64)
+
+
+def log_loss(probabilities: Floats, true: Codes) -> float:
+    """Mean of :func:`log_losses`; NaN without rows."""
+    return float(exact_total(log_losses(probabilities, true)) / len(true)) if len(true) else float("nan")
+
+
+def brier_terms(probabilities: Floats, true: Codes) -> Floats:
+    """Sum (N,) over classes of squared error."""
+    hit = probabilities[np.arange(len(true)), true]
+    return np.asarray(np.square(probabilities).sum(axis=1) - 2 * hit + 1, dtype=np.float64)
 
 
 def brier_score(probabilities: Floats, true: Codes) -> float:
-    """Mean over rows of the sum over classes of squared error, between 0 and 2.
+    """Mean of :func:`brier_terms`, between 0 and 2; NaN without rows.
 
     This is Brier's own multi-class form; with two classes it is twice the one-column form some tools print.
     """
-    if len(true) == 0:
-        return float("nan")
-    hit = probabilities[np.arange(len(true)), true]
-    return float((np.square(probabilities).sum(axis=1) - 2 * hit + 1).mean())
+    return float(exact_total(brier_terms(probabilities, true)) / len(true)) if len(true) else float("nan")
 
 
-def equal_mass_bins(confidence: Floats, bins: int = BINS) -> Codes:
-    """Bin (N,) of each confidence (N,) so that bins hold about equally many rows.
-
-    Equal confidences always share a bin, so the result does not depend on the order of the rows, and a model
-    that gives every row the same confidence has one bin rather than ``bins`` random ones.
-    """
-    ordered = np.sort(confidence)
-    first_rank = np.searchsorted(ordered, confidence, side="left")
-    return np.asarray(first_rank * bins // max(len(confidence), 1), dtype=np.int64)
+def top_label(probabilities: Floats, true: Codes) -> Scores:
+    """The highest probability of each row, and whether that class is right."""
+    top = probabilities.argmax(axis=1)
+    return Scores.of(probabilities[np.arange(len(true)), top], top == true)
 
 
-def _bin_table(confidence: Floats, correct: Floats, bins: int) -> pd.DataFrame:
-    """bin, confidence, accuracy, n for each bin that holds rows."""
-    index = equal_mass_bins(confidence, bins)
-    n = np.bincount(index, minlength=bins)
-    filled = n > 0
-    return pd.DataFrame(
-        {
-            "bin": np.flatnonzero(filled),
-            "confidence": np.bincount(index, confidence, bins)[filled] / n[filled],
-            "accuracy": np.bincount(index, correct, bins)[filled] / n[filled],
-            "n": n[filled],
-        }
-    )
+def one_against_rest(probabilities: Floats, true: Codes) -> tuple[Scores, ...]:
+    """For each class its probability in every row, and whether it is the true one."""
+    return tuple(Scores.of(probabilities[:, code], true == code) for code in range(probabilities.shape[1]))
 
 
-def _gap(table: pd.DataFrame) -> float:
-    """Mean distance between confidence and accuracy, bins weighted by their rows."""
+def calibration_gap(table: pd.DataFrame) -> float:
+    """Mean distance between confidence and accuracy of `Scores.bins`, weighted by their rows."""
     n = table["n"].to_numpy(dtype=np.float64)
     distance = np.abs(table["confidence"].to_numpy() - table["accuracy"].to_numpy())
     return float((n * distance).sum() / n.sum()) if n.sum() else float("nan")
@@ -108,25 +102,20 @@ def expected_calibration_error(probabilities: Floats, true: Codes, bins: int = B
 
     ``bins`` bins of equal mass; NaN without rows.
     """
-    if len(true) == 0:
-        return float("nan")
-    top = probabilities.argmax(axis=1)
-    return _gap(_bin_table(probabilities[np.arange(len(true)), top], (top == true).astype(float), bins))
+    return calibration_gap(top_label(probabilities, true).bins(bins))
 
 
 def classwise_calibration_error(probabilities: Floats, true: Codes, bins: int = BINS) -> float:
     """Class-wise ECE: mean over classes of the one-against-rest calibration error; NaN without rows."""
-    if len(true) == 0:
-        return float("nan")
-    columns = range(probabilities.shape[1])
-    return float(np.mean([_gap(_bin_table(probabilities[:, c], (true == c).astype(float), bins)) for c in columns]))
+    found = [calibration_gap(scores.bins(bins)) for scores in one_against_rest(probabilities, true)]
+    return float(np.mean(found))
 
 
-def reliability_table(probabilities: Floats, true: Codes, classes: Sequence[str], bins: int = BINS) -> pd.DataFrame:
-    """Points of a reliability diagram, one class against the rest: ``class, bin, confidence, accuracy, n``."""
+def reliability_table(scores: Sequence[Scores], classes: Sequence[str], bins: int = BINS) -> pd.DataFrame:
+    """Points of a reliability diagram: ``class, bin, confidence, accuracy, n``, from :func:`one_against_rest`."""
     tables = []
-    for code, label in enumerate(classes):
-        table = _bin_table(probabilities[:, code], (true == code).astype(float), bins)
+    for label, of_class in zip(classes, scores, strict=True):
+        table = of_class.bins(bins)
         table.insert(0, "class", label)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

@@ -12,20 +12,34 @@ import numpy as np
 import pandas as pd
 
 from crm_pipelines.columns import CUSTOMER, GROUP_PREFIX, RESULT_COLUMNS, SLICE, SLICE_ALL, Y_TRUE
-from crm_pipelines.evaluation.bootstrap import customer_counts, interval, resample_metrics, total_counts
+from crm_pipelines.evaluation.bootstrap import (
+    customer_counts,
+    customers_of,
+    interval,
+    resample_metrics,
+    total_counts,
+)
 from crm_pipelines.evaluation.confusion import macro_f1
-from crm_pipelines.evaluation.predictions import DECIDED, MIN_N, class_codes, classes_of, group_axes
+from crm_pipelines.evaluation.predictions import (
+    DECIDED,
+    MIN_N,
+    Predictions,
+    class_codes,
+    classes_of,
+    group_axes,
+    shards_of,
+)
 
 GROUP_COLUMNS: Final = ("axis", "group", "n", "customers", "macro_f1", "low", "high")
 
 
 def group_table(
-    decided: pd.DataFrame, resamples: int = 1000, seed: int = 0, slice_name: str = SLICE_ALL
+    decided: Predictions, resamples: int = 1000, seed: int = 0, slice_name: str = SLICE_ALL
 ) -> pd.DataFrame:
     """Macro-F1 of every group of every axis, with a 95 % bootstrap interval over customers.
 
     Args:
-        decided: predictions with the column ``decided`` (``rules.with_decisions``).
+        decided: predictions with the column ``decided`` (``rules.with_decisions``), or shards of them by customer.
         resamples: bootstrap resamples; 0 leaves the intervals out.
         seed: of the resamples, which all groups share.
         slice_name: the slice looked at.
@@ -33,19 +47,29 @@ def group_table(
     Returns:
         ``GROUP_COLUMNS``, groups of an axis in alphabetical order; macro-F1 and interval are NaN below ``MIN_N`` rows.
     """
-    rows = decided[decided[SLICE] == slice_name]
-    classes = classes_of(decided)
-    true, chosen = class_codes(rows[Y_TRUE], classes), class_codes(rows[DECIDED], classes)
-    customers, customer = np.unique(rows[CUSTOMER].to_numpy(), return_inverse=True)
+    shards = shards_of(decided)
+    classes = classes_of(shards[0])
+    customers = customers_of(shards, slice_name)
+    tables: dict[tuple[str, str], Any] = {}
+    for shard in shards:
+        rows = shard[shard[SLICE] == slice_name]
+        true, chosen = class_codes(rows[Y_TRUE], classes), class_codes(rows[DECIDED], classes)
+        customer = np.searchsorted(customers, rows[CUSTOMER].to_numpy())
+        for axis in group_axes(shard):
+            group = rows[GROUP_PREFIX + axis]
+            for name in group.dropna().unique():
+                member = (group == name).fillna(False).to_numpy(dtype=bool)
+                found = customer_counts(customer[member], true[member], chosen[member], len(classes), len(customers))
+                key = axis, str(name)
+                tables[key] = tables[key] + found if key in tables else found
+    axes = group_axes(shards[0])
     labels: list[dict[str, Any]] = []
     counts: list[Any] = []
-    for axis in group_axes(decided):
-        group = rows[GROUP_PREFIX + axis]
-        for name in sorted(group.dropna().unique(), key=str):
-            member = (group == name).fillna(False).to_numpy(dtype=bool)
-            n_customers = len(np.unique(customer[member]))
-            labels.append({"axis": axis, "group": str(name), "n": int(member.sum()), "customers": n_customers})
-            counts.append(customer_counts(customer[member], true[member], chosen[member], len(classes), len(customers)))
+    for axis, name in sorted(tables, key=lambda key: (axes.index(key[0]), key[1])):
+        table = tables[axis, name]
+        members = int((np.asarray(table.sum(axis=0)) > 0).sum())
+        labels.append({"axis": axis, "group": name, "n": int(table.sum()), "customers": members})
+        counts.append(table)
     resampled = np.empty((0, len(counts)))
     if counts and resamples:
         resampled = resample_metrics(counts, len(classes), {"macro_f1": macro_f1}, resamples, seed)["macro_f1"]
@@ -81,7 +105,7 @@ def axis_fairness(groups: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["axis", "group_fairness", "difference", "groups", "n"])
 
 
-def fairness_rows(decided: pd.DataFrame, run: Mapping[str, Any]) -> pd.DataFrame:
+def fairness_rows(decided: Predictions, run: Mapping[str, Any]) -> pd.DataFrame:
     """Result rows ``group_fairness[<axis>]`` and their minimum ``group_fairness``, on slice ``all``.
 
     No rows when the predictions have no group columns. ``run`` holds ``RUN_COLUMNS``.

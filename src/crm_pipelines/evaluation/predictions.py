@@ -3,9 +3,13 @@
 Columns: ``event_id`` and ``customer`` (integers), ``slice``, ``y_true`` (class name), ``p_<class>`` for every class
 in the order of the classes, ``group_<axis>`` for every fairness axis. Rows of the slice ``validation`` serve to
 choose the temperature and the decision rule; every other slice is a test slice. An event may be in several slices.
+
+A long table may come in *shards*, each with all the rows of its customers: whatever is computed from them has the
+bytes that it has from one table.
 """
 
-from typing import Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +19,8 @@ from crm_pipelines.columns import CUSTOMER, EVENT_ID, GROUP_PREFIX, PROBABILITY_
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Codes: TypeAlias = npt.NDArray[np.int64]
+Predictions: TypeAlias = "pd.DataFrame | Sequence[pd.DataFrame]"
+"""A table, or its shards: a sequence that may read each when it is asked for."""
 
 MIN_N: Final = 30
 """A slice or group with fewer rows is shown as too small, never as a number."""
@@ -41,9 +47,42 @@ def group_axes(predictions: pd.DataFrame) -> tuple[str, ...]:
     return tuple(column.removeprefix(GROUP_PREFIX) for column in names if column.startswith(GROUP_PREFIX))
 
 
-def slices_of(predictions: pd.DataFrame) -> tuple[str, ...]:
-    """The test slices, that is all but ``validation``, in order of first appearance."""
-    return tuple(str(name) for name in predictions[SLICE].unique() if name != SLICE_VALIDATION)
+class Shards(Sequence[pd.DataFrame]):
+    """Shards that are made each time they are asked for, so that one at a time lies in memory.
+
+    Args:
+        number: of shards.
+        make: the shard of a number from 0.
+    """
+
+    def __init__(self, number: int, make: Callable[[int], pd.DataFrame]) -> None:
+        self.number, self.make = number, make
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __getitem__(self, index: Any) -> Any:
+        if not 0 <= index < self.number:
+            raise IndexError(index)
+        return self.make(index)
+
+
+def shards_of(predictions: Predictions) -> Sequence[pd.DataFrame]:
+    """The shards; a table is one."""
+    return (predictions,) if isinstance(predictions, pd.DataFrame) else predictions
+
+
+def split_by_customer(predictions: pd.DataFrame, shards: int) -> list[pd.DataFrame]:
+    """The rows in shards by the remainder of their customer's number; none may be left without rows."""
+    remainder = predictions[CUSTOMER].to_numpy() % shards
+    parts = [predictions[remainder == shard] for shard in range(shards)]
+    return [part for part in parts if len(part)]
+
+
+def slices_of(predictions: Predictions) -> tuple[str, ...]:
+    """The test slices, that is all but ``validation``, in alphabetical order."""
+    found = {str(name) for shard in shards_of(predictions) for name in shard[SLICE].unique()}
+    return tuple(sorted(found - {SLICE_VALIDATION}))
 
 
 def probability_matrix(predictions: pd.DataFrame) -> Floats:

@@ -17,7 +17,7 @@ from crm_pipelines.columns import CUSTOMER, EVENT_ID, SLICE
 from crm_pipelines.evaluation.bootstrap import CHUNK_VALUES, interval, resample_weights
 from crm_pipelines.evaluation.calibration import TINY
 from crm_pipelines.evaluation.predictions import MIN_N, Codes, Floats
-from crm_pipelines.evaluation.significance import COMPARISON_COLUMNS, events_fingerprint
+from crm_pipelines.evaluation.significance import COMPARISON_COLUMNS, events_fingerprint, joined_fingerprint
 
 POSITIVE: Final = "positive"
 """Column of decided predictions: whether the true class is the last of two."""
@@ -131,7 +131,8 @@ def _collect(slice_name: str, predictions_by_model: Mapping[str, Sequence[pd.Dat
             positive = frame[POSITIVE].to_numpy(dtype=np.float64)
             score = frame[SCORE].to_numpy(dtype=np.float64)
             customer = frame[CUSTOMER].to_numpy(dtype=np.int64)
-            key = events_fingerprint(frame[EVENT_ID].to_numpy(dtype=np.int64), customer, positive.astype(np.int64))
+            events = frame[EVENT_ID].to_numpy(dtype=np.int64)
+            key = joined_fingerprint([events_fingerprint(events, customer, positive.astype(np.int64))])
             order = np.argsort(score, kind="stable")
             ordered, positive = score[order], positive[order]
             starts = np.flatnonzero(np.concatenate([[True], ordered[1:] > ordered[:-1]]))

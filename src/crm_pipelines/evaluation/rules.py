@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,15 @@ import pandas as pd
 from crm_pipelines.columns import EVENT_ID, SLICE, SLICE_VALIDATION
 from crm_pipelines.evaluation.calibration import fit_temperature
 from crm_pipelines.evaluation.decision import DecisionRule, fit_decision_rule
-from crm_pipelines.evaluation.predictions import DECIDED, classes_of, probability_matrix, true_codes
+from crm_pipelines.evaluation.predictions import (
+    DECIDED,
+    Predictions,
+    Shards,
+    classes_of,
+    probability_matrix,
+    shards_of,
+    true_codes,
+)
 
 
 @dataclass(frozen=True)
@@ -52,14 +60,15 @@ class ValidationRules:
         )
 
 
-def fit_rules(predictions: pd.DataFrame, majority: str | None = None) -> ValidationRules:
+def fit_rules(predictions: Predictions, majority: str | None = None) -> ValidationRules:
     """Choose temperature and offsets on the rows of slice ``validation``.
 
     The majority class is the given one of the training part, or where that is not known the one of validation.
 
     ValueError when the table has no such rows.
     """
-    rows = predictions[predictions[SLICE] == SLICE_VALIDATION].sort_values(EVENT_ID)  # resamples draw by position
+    parts = [shard[shard[SLICE] == SLICE_VALIDATION] for shard in shards_of(predictions)]
+    rows = pd.concat(parts).sort_values(EVENT_ID)  # resamples draw by position
     if rows.empty:
         raise ValueError(
             f"predictions have no rows of slice '{SLICE_VALIDATION}', on which the decision rule is chosen"
@@ -73,9 +82,22 @@ def fit_rules(predictions: pd.DataFrame, majority: str | None = None) -> Validat
     )
 
 
-def with_decisions(predictions: pd.DataFrame, rules: ValidationRules | None = None) -> pd.DataFrame:
-    """The table with a categorical column ``decided``, by ``rules`` or by those of its own validation rows."""
-    rules = fit_rules(predictions) if rules is None else rules
+@overload
+def with_decisions(predictions: pd.DataFrame, rules: ValidationRules | None = None) -> pd.DataFrame: ...
+@overload
+def with_decisions(predictions: Predictions, rules: ValidationRules | None = None) -> Predictions: ...
+def with_decisions(predictions: Predictions, rules: ValidationRules | None = None) -> Predictions:
+    """The table, or each shard, with a categorical column ``decided``.
+
+    It follows ``rules``, or those of the predictions' own validation rows.
+    """
+    chosen = fit_rules(predictions) if rules is None else rules
+    if not isinstance(predictions, pd.DataFrame):
+        return Shards(len(predictions), lambda number: _decided(predictions[number], chosen))
+    return _decided(predictions, chosen)
+
+
+def _decided(predictions: pd.DataFrame, rules: ValidationRules) -> pd.DataFrame:
     if classes_of(predictions) != rules.classes:
         raise ValueError(f"rules for classes {rules.classes} do not fit predictions of {classes_of(predictions)}")
     decided = rules.decision.apply(probability_matrix(predictions))

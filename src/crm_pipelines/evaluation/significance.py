@@ -5,9 +5,8 @@ the unit that is drawn. Runs of a model (seeds, folds) are averaged inside each 
 the model's mean score over its runs and not of its luckiest run.
 """
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,9 +14,23 @@ import numpy as np
 import pandas as pd
 
 from crm_pipelines.columns import CUSTOMER, EVENT_ID, METRIC, MODEL, SLICE, Y_TRUE, N
-from crm_pipelines.evaluation.bootstrap import customer_counts, interval, resample_metrics, total_counts
+from crm_pipelines.evaluation.bootstrap import (
+    customer_counts,
+    customers_of,
+    interval,
+    resample_metrics,
+    total_counts,
+)
 from crm_pipelines.evaluation.confusion import OVER_CLASSES, accuracy, balanced_accuracy, macro_f1
-from crm_pipelines.evaluation.predictions import DECIDED, MIN_N, Codes, Floats, class_codes
+from crm_pipelines.evaluation.predictions import (
+    DECIDED,
+    MIN_N,
+    Codes,
+    Floats,
+    Predictions,
+    class_codes,
+    shards_of,
+)
 
 COMPARISON_COLUMNS: Final = (SLICE, MODEL, "peer", METRIC, "difference", "low", "high", N, "customers")
 
@@ -51,32 +64,46 @@ class _Runs:
         return average
 
 
-def events_fingerprint(events: Codes, customers: Codes, true: Codes) -> str:
-    """Identifies which events a run was tested on, whatever the order of its rows."""
-    order = np.argsort(events, kind="stable")
-    table = np.stack([events[order], customers[order], true[order]])
-    return hashlib.blake2b(table.tobytes(), digest_size=16).hexdigest()
+def events_fingerprint(events: Codes, customers: Codes, true: Codes) -> tuple[int, int]:
+    """Identifies which events a run was tested on, whatever the order of its rows; those of shards add up.
+
+    Returns:
+        The number of events, and the sum of a hash of each, below 2^64.
+    """
+    table = pd.DataFrame({"event": events, "customer": customers, "true": true})
+    return len(table), int(pd.util.hash_pandas_object(table, index=False).to_numpy(dtype=np.uint64).sum())
 
 
-def _collect(slice_name: str, predictions_by_model: Mapping[str, Sequence[pd.DataFrame]]) -> _Runs:
+def joined_fingerprint(parts: Iterable[tuple[int, int]]) -> str:
+    """The fingerprint of all shards together, as text."""
+    counts, hashes = zip(*parts, strict=True)
+    return f"{sum(counts)}:{sum(hashes) % 2**64:016x}"
+
+
+def _collect(slice_name: str, predictions_by_model: Mapping[str, Sequence[Predictions]]) -> _Runs:
     """Confusion counts per customer of every run on one slice; ValueError when models saw different events."""
-    parts = {m: [frame[frame[SLICE] == slice_name] for frame in frames] for m, frames in predictions_by_model.items()}
-    frames = [frame for several in parts.values() for frame in several]
-    labels = {str(label) for frame in frames for column in (Y_TRUE, DECIDED) for label in frame[column].unique()}
-    classes = tuple(sorted(labels))
-    customers = np.unique(np.concatenate([frame[CUSTOMER].to_numpy(dtype=np.int64) for frame in frames]))
+    shards = {model: [shards_of(run) for run in several] for model, several in predictions_by_model.items()}
+    every = [shard for several in shards.values() for run in several for shard in run]
+    of_slice = [shard.loc[shard[SLICE] == slice_name, [Y_TRUE, DECIDED]] for shard in every]
+    classes = tuple(sorted({str(name) for rows in of_slice for column in rows for name in rows[column].unique()}))
+    customers = customers_of(every, slice_name)
     runs = _Runs(n_classes=len(classes), n_customers=len(customers))
-    for model, several in parts.items():
+    for model, several in shards.items():
         folds: defaultdict[str, list[int]] = defaultdict(list)
-        for frame in several:
-            if frame.empty:
-                continue
-            true, decided = class_codes(frame[Y_TRUE], classes), class_codes(frame[DECIDED], classes)
-            customer = np.searchsorted(customers, frame[CUSTOMER].to_numpy(dtype=np.int64)).astype(np.int64)
-            key = events_fingerprint(frame[EVENT_ID].to_numpy(dtype=np.int64), customer, true)
-            folds[key].append(len(runs.counts))
-            runs.events[key] = len(frame)
-            runs.counts.append(customer_counts(customer, true, decided, len(classes), len(customers)))
+        for run in several:
+            parts, counts = [], []
+            for shard in run:
+                rows = shard[shard[SLICE] == slice_name]
+                true, decided = class_codes(rows[Y_TRUE], classes), class_codes(rows[DECIDED], classes)
+                customer = np.searchsorted(customers, rows[CUSTOMER].to_numpy(dtype=np.int64)).astype(np.int64)
+                parts.append(events_fingerprint(rows[EVENT_ID].to_numpy(dtype=np.int64), customer, true))
+                counts.append(customer_counts(customer, true, decided, len(classes), len(customers)))
+            n = sum(size for size, _ in parts)
+            if n:
+                key = joined_fingerprint(parts)
+                folds[key].append(len(runs.counts))
+                runs.events[key] = n
+                runs.counts.append(sum(counts[1:], counts[0]))
         runs.folds[model] = dict(folds)
     expected = next(iter(runs.folds.values())).keys()
     for model, found in runs.folds.items():
@@ -88,21 +115,21 @@ def _collect(slice_name: str, predictions_by_model: Mapping[str, Sequence[pd.Dat
     return runs
 
 
-def _check(predictions_by_model: Mapping[str, Sequence[pd.DataFrame]], models: Sequence[str]) -> None:
+def _check(predictions_by_model: Mapping[str, Sequence[Predictions]], models: Sequence[str]) -> None:
     unknown = [model for model in models if model not in predictions_by_model]
     if unknown:
         raise ValueError(f"no predictions of {', '.join(unknown)}; there are {', '.join(predictions_by_model)}")
     for model, frames in predictions_by_model.items():
         if not frames:
             raise ValueError(f"'{model}' has no runs")
-        for frame in frames:
+        for frame in (shards_of(run)[0] for run in frames):
             missing = [c for c in (EVENT_ID, CUSTOMER, SLICE, Y_TRUE, DECIDED) if c not in frame.columns]
             if missing:
                 raise ValueError(f"predictions of '{model}' lack {', '.join(missing)} (see rules.with_decisions)")
 
 
 def compare(
-    predictions_by_model: Mapping[str, Sequence[pd.DataFrame]],
+    predictions_by_model: Mapping[str, Sequence[Predictions]],
     models: Sequence[str],
     slices: Sequence[str],
     resamples: int = 1000,
@@ -114,7 +141,8 @@ def compare(
 
     Args:
         predictions_by_model: model -> the predictions of its runs, each with ``event_id, customer, slice, y_true`` and
-            ``decided``; other columns are not read. Runs may differ in number, but the models' folds must be the same.
+            ``decided``, or shards of them by customer; other columns are not read. Runs may differ in number, but the
+            models' folds must be the same.
         models: the models to compare with all the others.
         slices: slices to compare on.
         resamples, seed: of the bootstrap over customers.

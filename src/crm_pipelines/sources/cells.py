@@ -40,6 +40,12 @@ def trimmed(column: ir.StringColumn) -> ir.StringColumn:
     return suspect.ifelse(column.re_replace(r"^[\t\n\f\r ]+|[\t\n\f\r ]+$", ""), column).nullif("")
 
 
+def whole(cell: ir.StringColumn) -> ir.StringColumn:
+    """The cell, but a whole number written as a decimal (``17.0``) without its zeros."""
+    # No groups in what replaces a match: engines write them differently.
+    return cell.re_search(_FLOATING).ifelse(cell.re_replace(r"\.0+$", ""), cell)
+
+
 def number(column: ir.StringColumn, largest: float = LARGEST) -> ir.FloatingColumn:
     """The finite decimal number in a column's cell, at most ``largest`` in size; else null.
 
@@ -169,8 +175,10 @@ class Ids:
         if self.rule == "text" or answers.get(f"{self.column}:plain"):
             return self.cell
         if self.rule == "integer":
-            whole = self.cell.re_replace(r"\.0+$", "").re_replace(r"^\+", "").re_replace(r"^(-?)0+([0-9])", r"\1\2")
-            return self.cell.re_search(_WHOLE).ifelse(whole, ibis.null("string"))
+            digits = whole(self.cell).re_replace(r"^[+-]?0*", "")
+            digits = (digits == "").ifelse("0", digits)
+            signed = self.cell.startswith("-").ifelse(ibis.literal("-").concat(digits), digits)
+            return self.cell.re_search(_WHOLE).ifelse(signed, ibis.null("string"))
         names = {"integer": "numbers", "floating": "decimals (17.0)", "text": "text"}
         first = {kind: answers[f"{self.column}:{kind}"] for kind in names}
         found = sorted((int(row), names[kind]) for kind, row in first.items() if row is not None)

@@ -82,7 +82,7 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
     missing = tuple(word.lower() for word in spec.missing)
     text = {name: _without(cells.trimmed(raw.table[name]), missing) for name in _used(spec)}
     numbers = _numeric(spec)
-    label = cells.trimmed(raw.table[spec.label]).re_replace(r"^([+-]?[0-9]+)\.0+$", r"\1")
+    label = cells.whole(cells.trimmed(raw.table[spec.label]))
     known = _without(label, missing).isin(list(spec.classes)) | _without(label, missing).isnull()
     rules = [_number_rule(name, text[name]) for name in numbers]
     questions: dict[str, ir.Scalar] = {"label_row": raw.row().min(where=~known)}

@@ -1,6 +1,8 @@
 """Hyper-parameters of training, shared by every neural model."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from crm_pipelines.config import Parameters
 
@@ -17,6 +19,8 @@ class TrainingParameters(Parameters):
         weight_decay: decoupled L2 penalty.
         patience: epochs without a better validation loss before stopping.
         clip: largest gradient norm.
+        devices: processes that share every batch, on the CPU, one thread each (see `training.ranks`); with 1 training
+            stays in its own process, on a GPU where there is one.
     """
 
     epochs: int = Field(default=20, ge=1)
@@ -26,6 +30,16 @@ class TrainingParameters(Parameters):
     weight_decay: float = Field(default=0.02, ge=0)
     patience: int = Field(default=4, ge=1)
     clip: float = Field(default=1.0, gt=0)
+    devices: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _enough_for_each(self) -> Self:
+        if self.devices > 1 and self.batch_size < 2 * self.devices:
+            raise ValueError(
+                f"'batch_size: {self.batch_size}' must be at least twice 'devices: {self.devices}', since each process "
+                "needs two events of every batch"
+            )
+        return self
 
     def passes(self, events: int) -> int:
         """Most epochs over ``events`` training events."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from crm_pipelines.models.layers.event_log import EventLog, take
+from crm_pipelines.training.ranks import gathered
 
 
 class SupportBank:
@@ -26,8 +27,9 @@ class SupportBank:
         self.known = torch.zeros(n, dtype=torch.bool, device=log.device)
 
     def put(self, events: Tensor, vectors: Tensor) -> None:
-        """Keep the vectors (B, d) of events (B,), without their gradient."""
-        self.vectors[events] = vectors.detach()
+        """Keep the vectors (B, d) of events (B,), without their gradient; all that train together keep the same."""
+        events, vectors = gathered(events, vectors.detach())
+        self.vectors[events] = vectors
         self.known[events] = True
 
     def gather(self, events: Tensor) -> tuple[Tensor, Tensor]:
