@@ -20,7 +20,7 @@ class TrainingParameters(Parameters):
         patience: epochs without a better validation loss before stopping.
         clip: largest gradient norm.
         devices: processes that share every batch, on the CPU, one thread each (see `training.ranks`); with 1 training
-            stays in its own process, on a GPU where there is one.
+            stays in its own process.
     """
 
     epochs: int = Field(default=20, ge=1)

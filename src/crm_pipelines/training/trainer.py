@@ -235,7 +235,7 @@ def train(
             max_epochs=epochs,
             callbacks=[EarlyStopping("validation_loss", patience=parameters.patience, check_finite=True)],
             gradient_clip_val=parameters.clip,
-            accelerator="cpu" if several else "auto",
+            accelerator="cpu",  # where the log's tensors are; a GPU that Lightning found by itself would read none of them
             devices=devices,
             strategy=_forked() if several else "auto",
             logger=False,
