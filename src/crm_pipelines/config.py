@@ -73,6 +73,7 @@ class InteractionsSpec(Parameters):
         rating_classes: class -> highest rating (inclusive) that belongs to it, ascending; used instead of
             ``behaviours`` when the log holds ratings in ``value``.
         context: raw labels that enter histories but are never predicted.
+        in_order: the events have no times, but stand in their order; one class is then enough.
         ids: ``integer`` or ``text`` states what the ids are; ``auto`` accepts either but not a mixture.
         one_rating_per_pair: keep a customer's first rating of an item only.
         require_text: drop events without text (counted).
@@ -87,6 +88,7 @@ class InteractionsSpec(Parameters):
     behaviours: dict[str, str] = {}
     rating_classes: dict[str, float] = {}
     context: tuple[str, ...] = ()
+    in_order: bool = False
     ids: Literal["auto", "integer", "text"] = "auto"
     one_rating_per_pair: bool = False
     require_text: bool = False
@@ -99,7 +101,7 @@ class InteractionsSpec(Parameters):
         bounds = list(self.rating_classes.values())
         if bounds != sorted(set(bounds)):
             raise ValueError("'rating_classes' must name ascending highest ratings")
-        if len(self.classes) < 2:
+        if len(self.classes) < 2 and not self.in_order:
             raise ValueError("at least two classes are needed")
         return self
 
@@ -242,7 +244,7 @@ class SourceSpec(Parameters):
     """
 
     title: str
-    reader: Literal["demo", "taobao", "amazon", "movielens", "tables"] | None = None
+    reader: Literal["demo", "taobao", "amazon", "movielens", "item_sequences", "tables"] | None = None
     log: InteractionsSpec | None = Field(default=None, alias="interactions")
     table: RecordsSpec | None = Field(default=None, alias="records")
     customers: EntitySpec = EntitySpec()
@@ -309,6 +311,26 @@ class FoldParameters(Parameters):
     minimum: dict[Literal["records", "class"], int] = {"records": 100, "class": 15}
     leak_auc: float = Field(default=0.98, gt=0.5, le=1)
     leaks: bool = True
+
+
+class SequenceParameters(Parameters):
+    """How sequences of items are split.
+
+    Attributes:
+        history_share: protocol ``time``: share of events, by time, before the cut.
+        time_validation_share: share of that history, its last events, kept for validation.
+        validation_share: other protocols: share of customers whose last known events are kept for validation.
+        validation_events: most of them of one customer.
+        most_plans: most test targets from which a plan of three steps is drawn, the same for every model.
+        seed: draws the customers.
+    """
+
+    history_share: float = Field(default=0.8, gt=0, lt=1)
+    time_validation_share: float = Field(default=0.1, gt=0, lt=1)
+    validation_share: float = Field(default=0.2, gt=0, lt=1)
+    validation_events: int = Field(default=10, ge=1)
+    most_plans: int = Field(default=5000, ge=1)
+    seed: int = 42
 
 
 class SplitParameters(Parameters):
