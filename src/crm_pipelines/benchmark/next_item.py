@@ -201,6 +201,4 @@ def tabulate(runs: Iterable[StoredRun], challengers: Sequence[str], resamples: i
     if environment:
         environment = {**environment, "uncounted_operations": uncounted}
     empty = pd.DataFrame()
-    return Tables(
-        stack(metrics), stack(efficiency), stack(comparisons), empty, empty, stack(training), environment
-    )
+    return Tables(stack(metrics), stack(efficiency), stack(comparisons), empty, empty, stack(training), environment)

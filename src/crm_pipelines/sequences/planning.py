@@ -33,7 +33,12 @@ class Plans(NamedTuple):
 
 
 def plan(
-    model: LogProbabilities, histories: Histories, steps: int, no_repeats: bool, beam: int = BEAM, marginals: bool = True
+    model: LogProbabilities,
+    histories: Histories,
+    steps: int,
+    no_repeats: bool,
+    beam: int = BEAM,
+    marginals: bool = True,
 ) -> Plans:
     """The most probable sequences of ``steps`` items.
 

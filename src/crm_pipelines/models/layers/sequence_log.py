@@ -140,7 +140,9 @@ def _rows(items: np.ndarray, targets: np.ndarray, piece: np.ndarray) -> Rows:
     fresh[:, 1:] = piece[:, 1:] != piece[:, :-1]
     place = np.arange(piece.shape[1])
     since = place - np.maximum.accumulate(np.where(fresh, place, 0), axis=1)
-    return Rows(*(torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in (items, targets, piece, since)))
+    return Rows(
+        *(torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in (items, targets, piece, since))
+    )
 
 
 def history_rows(histories: Histories, width: int) -> tuple[Rows, Tensor]:

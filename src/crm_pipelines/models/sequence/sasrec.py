@@ -30,7 +30,9 @@ class SASRecConfig(SequenceConfig):
         width, layers: of the network. dropout: everywhere.
     """
 
-    training: SequenceTraining = SequenceTraining(epochs=100, most_events=8_000_000, learning_rate=1e-3, weight_decay=0.0)
+    training: SequenceTraining = SequenceTraining(
+        epochs=100, most_events=8_000_000, learning_rate=1e-3, weight_decay=0.0
+    )
     longest: int = Field(default=50, ge=1)
     width: int = Field(default=50, ge=1)
     layers: int = Field(default=2, ge=1)
