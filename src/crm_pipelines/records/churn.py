@@ -129,9 +129,7 @@ def _at(
     return kept, int((~belongs).sum())
 
 
-def _steps(
-    past: pd.DataFrame, age: np.ndarray, totals: pd.DataFrame, spec: ChurnSpec, layout: Layout
-) -> pd.DataFrame:
+def _steps(past: pd.DataFrame, age: np.ndarray, totals: pd.DataFrame, spec: ChurnSpec, layout: Layout) -> pd.DataFrame:
     """``<channel>@<step>`` of each customer: 0 in a step without an event, blank in one before the first event."""
     back = np.floor(age / spec.step_days).astype(np.int64)  # 0 is the step up to the reference date
     inside = back < spec.steps

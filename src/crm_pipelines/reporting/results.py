@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 PREPROCESSING: Final = "preprocessing"
 RECORDS: Final = "records"
+SEQUENCES: Final = "sequences"
 REPORT_FILE: Final = "index.html"
 
 _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
@@ -235,7 +236,7 @@ def _read_source(folder: Path) -> SourceResults | None:
             pipeline
             for child in sorted(folder.iterdir())
             if child.is_dir()
-            and child.name not in (PREPROCESSING, RECORDS)
+            and child.name not in (PREPROCESSING, RECORDS, SEQUENCES)
             and (pipeline := _read_pipeline(child)) is not None
         ),
     )

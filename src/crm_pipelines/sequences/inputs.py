@@ -57,6 +57,12 @@ class Histories:
             return np.zeros(place.shape, dtype=np.int64), present
         return np.where(present, self.items[np.maximum(place, 0)], 0), present
 
+    def without(self, back: int) -> "Histories":
+        """Each history without its last item (``back`` 1), the one before it (2), and so on; shorter ones stay."""
+        kept = self.start[1:][self.owner] - np.arange(len(self.items)) != back
+        lengths = np.bincount(self.owner[kept], minlength=len(self))
+        return Histories(self.items[kept], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
     def extended(self, rows: Ints, more: Ints) -> "Histories":
         """Histories ``rows`` (N,), each with ``more`` (N, S) items behind it."""
         lengths = np.diff(self.start)[rows]

@@ -17,6 +17,7 @@ class TrainingParameters(Parameters):
         weight_decay: decoupled L2 penalty.
         patience: epochs without a better validation loss before stopping.
         clip: largest gradient norm.
+        annealed: the learning rate falls; else it stays.
     """
 
     epochs: int = Field(default=20, ge=1)
@@ -26,6 +27,7 @@ class TrainingParameters(Parameters):
     weight_decay: float = Field(default=0.02, ge=0)
     patience: int = Field(default=4, ge=1)
     clip: float = Field(default=1.0, gt=0)
+    annealed: bool = True
 
     def passes(self, events: int) -> int:
         """Most epochs over ``events`` training events."""

@@ -133,6 +133,8 @@ class _Module(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True
         )
+        if not p.annealed:
+            return optimizer
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.epochs)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 

@@ -10,9 +10,11 @@ from crm_pipelines.pipelines.reporting import nodes
 EXPLANATIONS: Final = ("attention_by_day", "attention_by_feature", "embedding_map", "explanations")
 TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability")
 SCORED: Final = ("risk_curves", "risk_attention", "risk_importance", "risk_intervals", "risk_scores")
+DECIDED: Final = ("engagement_curves", "engagement_plans", "engagement_policy", "engagement_effects")
 WRITTEN_BEFORE: Final = {
     "coldstart": (*(f"coldstart_{table}" for table in TABLES), *EXPLANATIONS),
     "risk": (*(f"risk_{table}" for table in TABLES), *SCORED),
+    "engagement": (*(f"engagement_{table}" for table in TABLES), *DECIDED),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
 
@@ -29,7 +31,7 @@ def create_pipeline(models: str = "coldstart") -> Pipeline:
             node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
         ]
     )
-    return {"coldstart": _coldstart, "risk": _risk}[models]() + page
+    return {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement}[models]() + page
 
 
 def _figures(models: str) -> list[Node]:
@@ -90,3 +92,8 @@ def _risk() -> Pipeline:
             *_figures("risk"),
         ]
     )
+
+
+def _engagement() -> Pipeline:
+    """Figures of paper B."""
+    return Pipeline(_figures("engagement"))

@@ -91,9 +91,7 @@ def read_churn(
     return _empty(_RECORDS), {}, {}
 
 
-def clean_churn(
-    records: ir.Table, records_layout: Layouts, source_spec: SourceSpec
-) -> tuple[ir.Table, pd.DataFrame]:
+def clean_churn(records: ir.Table, records_layout: Layouts, source_spec: SourceSpec) -> tuple[ir.Table, pd.DataFrame]:
     """Clean records and the report in which rows in = rows dropped + rows out."""
     if not records_layout:
         return records, pd.DataFrame(columns=list(REPORT))
