@@ -7,8 +7,8 @@ only certain churn changes the whole plan. Which ones: those of highest expected
 
     value x P x effect - cost,
 
-that the customer is eligible for, each once. With ``threshold: expected_value`` t is, for each customer, the probability
-from which the best action pays.
+that the customer is eligible for, each once. With ``threshold: expected_value`` t is, for each customer, the
+probability from which the best action pays.
 """
 
 from collections.abc import Mapping

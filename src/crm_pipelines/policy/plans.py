@@ -22,7 +22,7 @@ class Decisions(NamedTuple):
     Attributes:
         plans: one row per customer, in the order of their ids.
         policy: what the policy is worth (``comparison.POLICY_COLUMNS``).
-        effects: ``action, effect, contacts``: what retention actions are taken to do, and on how many contacts it rests.
+        effects: ``action, effect, contacts``: what retention actions are taken to do, on how many contacts.
     """
 
     plans: pd.DataFrame
@@ -90,7 +90,7 @@ def engagement_plans(
     table["decision"] = np.where(held, "held out", found.why)
     table["retention_cost"], table["expected_value"] = found.cost, found.value
     table["hold_out"] = held
-    columns = {name: column for name, column in zip(names, may.T, strict=True)}
+    columns = dict(zip(names, may.T, strict=True))
     compared = compare_policies(later, risk, pd.Series(value, index=ids), pd.DataFrame(columns, index=ids), policy)
     learnt = pd.DataFrame({"action": names, "effect": effects.share, "contacts": effects.contacts})
     return Decisions(table.rename(columns={MODEL: "item_model"}), compared, learnt)

@@ -5,8 +5,8 @@ are, predicted together as a plan. `time`: one global cut; every later event is 
 The first two let a model learn from other customers' later events, as any system that is fitted today would; only the
 third is free of it.
 
-Validation: of a share of the customers the last known events, a tenth of their own and at least one, are held back. All
-other customers are learnt from up to the test.
+Validation: of a share of the customers the last known events, a tenth of their own and at least one, are held back.
+All other customers are learnt from up to the test.
 """
 
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ from crm_pipelines.config import SequenceParameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.sequences.inputs import Ints, SequenceInputs
 
-LEAVE_LAST_OUT: Final = "leave_last_out"
-LEAVE_LAST_THREE: Final = "leave_last_three"
+LEAVE_LAST_OUT: Final = c.PROTOCOL_LAST_OUT
+LEAVE_LAST_THREE: Final = c.PROTOCOL_LAST_THREE
 STEPS: Final = 3
 """Of a plan (paper B)."""
 

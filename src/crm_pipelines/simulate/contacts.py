@@ -1,7 +1,7 @@
 """``contacts.csv``: whom the shop contacted how, drawn at random with known chances, and what became of them.
 
-Every week from some weeks before the end of the period to some after it, each customer who has arrived gets one action or
-none, by a chance that is written beside it. Whether the customer is still one thirty days later follows the planted
+Every week, from two before the end of the period to six after it, each customer who has arrived gets one action or none,
+by a chance that is written beside it. Whether the customer is still one thirty days later follows the planted
 hazard of churn, lowered by the action as far as this customer responds to it. A discount moves bargain hunters, a
 loyalty offer the loyal, support the dissatisfied, an e-mail everybody a little, a recommendation browsers most.
 """
@@ -18,7 +18,7 @@ from crm_pipelines.simulate.streams import FloatArray, choice_by_row, sigmoid, s
 NONE: Final = "none"
 ACTIONS: Final = (NONE, "recommend", "discount", "follow_up_email", "loyalty_offer", "proactive_support")
 WEEKS_BEFORE: Final = 2
-WEEKS_AFTER: Final = 5
+WEEKS_AFTER: Final = 6
 WEEK: Final = 7 * 86_400
 ESTABLISHED_DAYS: Final = 365
 """Older customers were sent discounts more often: what was done was no fair lottery, so naive means mislead."""
@@ -26,17 +26,17 @@ CHANCES: Final = np.array([[0.25, 0.2, 0.1, 0.15, 0.15, 0.15], [0.15, 0.15, 0.3,
 """Chance of each action for new and for established customers."""
 COSTS: Final = np.array([0.0, 0.2, 6.0, 0.5, 4.0, 5.0])
 """Of each action, in dollars; a discount's is the margin given away."""
-GONE: Final = 1.2
+GONE: Final = 2.0
 """How much more likely whoever had fallen silent in the period is to be lost (log-odds)."""
 
 _RESPONSE: Final = {
-    "bargain": (0.0, 0.2, 1.6, 0.2, 0.2, 0.0),
-    "loyal": (0.0, 0.2, 0.1, 0.3, 1.4, 0.0),
-    "browser": (0.0, 0.7, 0.3, 0.3, 0.0, 0.0),
-    "gift": (0.0, 0.3, 0.7, 0.4, 0.3, 0.0),
+    "bargain": (0.0, 0.2, 2.6, 0.2, 0.2, 0.0),
+    "loyal": (0.0, 0.2, 0.2, 0.3, 2.2, 0.0),
+    "browser": (0.0, 0.5, 1.0, 0.4, 0.0, 0.0),
+    "gift": (0.0, 0.3, 1.6, 0.4, 0.4, 0.0),
 }
 """How far an action lowers the log-odds of being lost, by segment."""
-_SUPPORT: Final = 1.8
+_SUPPORT: Final = 2.4
 """The same of support, for customers whose satisfaction is below average by half a deviation or more."""
 
 
@@ -73,7 +73,7 @@ def contact_table(parameters: SimulateParameters, customers: Customers) -> pd.Da
         c = np.flatnonzero(customers.arrival < start)
         action = choice_by_row(rng, chances[c])
         stays = rng.random(len(c)) >= lost[c, action]
-        spend = np.where(stays, value[c] * rng.gamma(4.0, 0.25, len(c)), 0.0)
+        spend = np.where(stays, value[c] * rng.gamma(16.0, 1 / 16, len(c)), 0.0)
         parts.append(
             pd.DataFrame(
                 {

@@ -18,7 +18,7 @@ PREDICTED = 512
 
 
 class SequenceTraining(TrainingParameters):
-    """As everywhere, but for the unit: a step takes ``batch_size`` rows of packed tokens; ``most_events`` counts tokens."""
+    """As everywhere, but a step takes ``batch_size`` rows of packed tokens, and ``most_events`` counts tokens."""
 
     epochs: int = Field(default=60, ge=1)
     most_events: int = Field(default=6_000_000, ge=1)

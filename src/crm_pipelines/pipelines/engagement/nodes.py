@@ -104,6 +104,15 @@ def churn_training_of(model: str) -> Callable[..., dict[str, PendingRun]]:
     return train
 
 
+def run_paper_world(seeds: list[int]) -> tuple[pd.DataFrame, ...]:
+    """The paper's own experiment on its simulated world, once a seed."""
+    from crm_pipelines.benchmark.paper_b_world import run_world  # torch takes seconds to import
+    from crm_pipelines.training.seeds import seed_everything
+
+    seed_everything(seeds[0], 1)
+    return run_world(tuple(seeds))
+
+
 def evaluate(
     runs: RunParameters, challengers: list[str], kedro_environment: str, *models: list[StoredRun]
 ) -> tuple[pd.DataFrame | dict[str, Any], ...]:

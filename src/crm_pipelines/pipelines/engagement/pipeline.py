@@ -10,6 +10,7 @@ from crm_pipelines.pipelines.engagement import nodes
 SEQUENCES: Final = ("sequence_arrays",)
 CHURN: Final = ("churn_arrays", "churn_splits")
 TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment", "curves")
+WORLD: Final = ("losses", "scores", "attention", "roc", "plans", "data")
 
 
 def runs_of(name: str) -> str:
@@ -71,6 +72,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["churn_arrays", "clean_churn_records", "params:engagement.plans", *churn],
                 "churn_scores",
                 name="score_churn",
+            ),
+            node(
+                nodes.run_paper_world,
+                "params:engagement.world_seeds",
+                [f"world_{name}" for name in WORLD],
+                name="run_paper_world",
             ),
             node(nodes.read_contacts, ["raw_files", "params:source_spec"], "contacts", name="read_contacts"),
             node(

@@ -11,10 +11,11 @@ EXPLANATIONS: Final = ("attention_by_day", "attention_by_feature", "embedding_ma
 TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability")
 SCORED: Final = ("risk_curves", "risk_attention", "risk_importance", "risk_intervals", "risk_scores")
 DECIDED: Final = ("engagement_curves", "engagement_plans", "engagement_policy", "engagement_effects")
+WORLD: Final = ("world_losses", "world_scores")
 WRITTEN_BEFORE: Final = {
     "coldstart": (*(f"coldstart_{table}" for table in TABLES), *EXPLANATIONS),
     "risk": (*(f"risk_{table}" for table in TABLES), *SCORED),
-    "engagement": (*(f"engagement_{table}" for table in TABLES), *DECIDED),
+    "engagement": (*(f"engagement_{table}" for table in TABLES), *DECIDED, *WORLD),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
 
@@ -95,5 +96,21 @@ def _risk() -> Pipeline:
 
 
 def _engagement() -> Pipeline:
-    """Figures of paper B."""
-    return Pipeline(_figures("engagement"))
+    """Tables and figures of paper B."""
+    return Pipeline(
+        [
+            node(
+                nodes.make_paper_b_tables,
+                ["world_data", *WORLD],
+                [f"paper_b_table_{number}" for number in range(1, 5)],
+                name="make_paper_b_tables",
+            ),
+            node(
+                nodes.make_paper_b_figures,
+                [*WORLD, "world_attention", "world_roc"],
+                [f"paper_b_figure_{number}" for number in range(1, 4)],
+                name="make_paper_b_figures",
+            ),
+            *_figures("engagement"),
+        ]
+    )
