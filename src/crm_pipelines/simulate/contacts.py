@@ -1,7 +1,7 @@
 """``contacts.csv``: whom the shop contacted how, drawn at random with known chances, and what became of them.
 
-Every week, from two before the end of the period to six after it, each customer who has arrived gets one action or none,
-by a chance that is written beside it. Whether the customer is still one thirty days later follows the planted
+Every week, from two before the end of the period to six after it, each customer who has arrived gets one action or
+none, by a chance that is written beside it. Whether the customer is still one thirty days later follows the planted
 hazard of churn, lowered by the action as far as this customer responds to it. A discount moves bargain hunters, a
 loyalty offer the loyal, support the dissatisfied, an e-mail everybody a little, a recommendation browsers most.
 """
