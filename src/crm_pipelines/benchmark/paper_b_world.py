@@ -1,8 +1,8 @@
 """Paper B's own experiment: 100 simulated users, five ratings each of 50 items, random labels of churn.
 
 The paper gives no generator, no split and no batch. Its accuracies tell of them: 0.0167 is 1 of 60 and 0.4000 is 8 of
-20, so 20 users were tested, each with three steps; and losses that fall by 0.03 an epoch are those of one step of Adam at
-1e-3 an epoch. So here: 80 users are learnt from in one batch, two items are given and three predicted, ten epochs.
+20, so 20 users were tested, each with three steps; and losses that fall by 0.03 an epoch are those of one step of Adam
+at 1e-3 an epoch. So here: 80 users are learnt from in one batch, two items are given and three predicted, ten epochs.
 Items and labels are drawn independently of everything, so that no model can do better than chance, and none should.
 """
 

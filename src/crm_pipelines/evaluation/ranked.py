@@ -157,7 +157,7 @@ def compare_ranks(
     pairs = [(model, peer, metric) for model in models for peer in values if peer != model for metric in metrics]
     sums = np.stack(
         [np.bincount(place, weights=values[model][metric] - values[peer][metric]) for model, peer, metric in pairs]
-    )  # (P, U)
+    ).astype(np.float64)  # (P, U)
     drawn = _resampled(sums, size, resamples, seed) if len(events) >= MIN_N and len(customers) > 1 else None
     rows_out = []
     for position, (model, peer, metric) in enumerate(pairs):

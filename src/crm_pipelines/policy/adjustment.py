@@ -125,7 +125,7 @@ def thresholds(
         return np.full(len(value), float(policy.threshold))
     gain = value[:, None] * np.broadcast_to(effects, may.shape)
     least = np.divide(costs, gain, out=np.full(may.shape, np.inf), where=may & (gain > 0))
-    return np.minimum(least.min(axis=1), 1.0)
+    return np.asarray(np.minimum(least.min(axis=1), 1.0))
 
 
 def adjust(

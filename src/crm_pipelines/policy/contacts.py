@@ -36,7 +36,7 @@ def read_contacts(raw: RawFolder, spec: ContactsSpec | None) -> pd.DataFrame:
             {"customer_id": pd.Series(dtype=str), "sent_at": pd.Series(dtype="int64"), "action": pd.Series(dtype=str)}
         )
     found = raw.read(spec.file)
-    names = {name: spec.columns.get(name, name) for name in (*COLUMNS, *OUTCOMES)}  # type: ignore[call-overload]
+    names = {name: spec.columns.get(name, name) for name in (*COLUMNS, *OUTCOMES)}
     found.require([names[name] for name in COLUMNS], "'contacts' of the source")
     present = [name for name in (*COLUMNS, *OUTCOMES) if names[name] in found.columns]
     table = found.table.select(**{name: cells.trimmed(found.table[names[name]]) for name in present}).to_pandas()
@@ -52,7 +52,8 @@ def read_contacts(raw: RawFolder, spec: ContactsSpec | None) -> pd.DataFrame:
     blank = table[list(COLUMNS)].isna().any(axis=1)
     if blank.any():
         raise UserError(f"{spec.file}, row {int(blank.to_numpy().argmax()) + 1}: a contact needs customer and action")
-    return table
+    found_contacts: pd.DataFrame = table
+    return found_contacts
 
 
 def _numbers(table: pd.DataFrame, name: str, file: str) -> "pd.Series[float]":
@@ -68,7 +69,7 @@ def recent_contacts(contacts: pd.DataFrame, customer_ids: NDArray[np.str_], now:
     sent = contacts["sent_at"]
     inside = contacts[(sent < now) & (sent >= now - days * DAY) & (contacts["action"] != NO_CONTACT)]
     counted = inside.groupby("customer_id").size()
-    return counted.reindex(customer_ids).fillna(0).to_numpy(dtype=np.int64)
+    return np.asarray(counted.reindex(customer_ids).fillna(0), dtype=np.int64)
 
 
 class Effects(NamedTuple):

@@ -133,7 +133,7 @@ def _steps(past: pd.DataFrame, age: np.ndarray, totals: pd.DataFrame, spec: Chur
     """``<channel>@<step>`` of each customer: 0 in a step without an event, blank in one before the first event."""
     back = np.floor(age / spec.step_days).astype(np.int64)  # 0 is the step up to the reference date
     inside = back < spec.steps
-    rows = totals.index.get_indexer(past[c.CUSTOMER_ID])[inside]
+    rows = totals.index.get_indexer(pd.Index(past[c.CUSTOMER_ID]))[inside]
     place = (spec.steps - 1 - back)[inside]
     values = np.zeros((len(totals), spec.steps, len(layout.channels)))
     for number, channel in enumerate(layout.channels):

@@ -239,8 +239,8 @@ def _world(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
         "The paper's own world: Tables I to IV",
         f"Means over {seeds} seeds. The paper contradicts itself: Table II and Table IV give other accuracies for the "
         "same models. 0.0167 is 1 of 60 (20 test users, three steps each) and 0.4000 is 8 of 20: chance. A loss that "
-        f"starts above ln 50 = {number(paper_b.CHANCE['sequence_transformer', 'loss'], 4)} and falls by 0.03 an epoch is "
-        "one step of Adam an epoch.",
+        f"starts above ln 50 = {number(paper_b.CHANCE['sequence_transformer', 'loss'], 4)} and falls by 0.03 an epoch "
+        "is one step of Adam an epoch.",
         (
             data,
             Table(

@@ -1,7 +1,7 @@
 """A clean log as sequences of items, and the protocols by which models of the next item are judged.
 
 `leave_last_out`: each customer's last item is the test, as in most of the literature. `leave_last_three`: the last
-three are, predicted together as a plan. `time`: one global cut; every later event is predicted from all that precede it.
+three are, predicted together as a plan. `time`: one global cut; every later event is predicted from all before it.
 The first two let a model learn from other customers' later events, as any system that is fitted today would; only the
 third is free of it.
 

@@ -129,8 +129,8 @@ class SequenceTransformerPlus:
     @property
     def n_parameters(self) -> int:
         """Of all members, and the weights."""
-        members = [*self.networks, self.markov, self.ease]
-        return sum(member.n_parameters for member in members) + len(self.weights)
+        networks = sum(network.n_parameters for network in self.networks)
+        return networks + self.markov.n_parameters + self.ease.n_parameters + len(self.weights)
 
 
 def pooled(parts: list[np.ndarray], weights: np.ndarray) -> np.ndarray:

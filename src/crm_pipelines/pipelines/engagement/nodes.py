@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crm_pipelines.benchmark.curves import risk_curves
-from crm_pipelines.benchmark.results import Tables, data_fingerprint, stack
+from crm_pipelines.benchmark.results import data_fingerprint, stack
 from crm_pipelines.columns import (
     CUSTOMER_ID,
     FOLD,
@@ -133,16 +133,14 @@ def evaluate(
         protocol=PROTOCOL_STRATIFIED,
         compared=COMPARED,
     )
-    tables = [
-        stack([mine, theirs])
-        for mine, theirs in zip(of_items[:-1], of_churn[:-1], strict=True)  # the environment is the last
-    ]
+    pairs = zip(of_items[:-1], of_churn[:-1], strict=True)  # the environment is the last
+    tables = [stack([mine, theirs]) for mine, theirs in pairs]
     uncounted = {
         **of_items.environment.get("uncounted_operations", {}),
         **of_churn.environment.get("uncounted_operations", {}),
     }
     environment = {**of_items.environment, **of_churn.environment, KEDRO_ENVIRONMENT: kedro_environment}
-    return (*Tables(*tables, {**environment, "uncounted_operations": uncounted}), risk_curves(churn))
+    return (*tables, {**environment, "uncounted_operations": uncounted}, risk_curves(churn))
 
 
 def plan_items(
