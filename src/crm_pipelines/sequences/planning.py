@@ -60,7 +60,9 @@ def plan(
     for _ in range(steps):
         kept = sequences.shape[1]
         rows = np.repeat(np.arange(b), kept)
-        scores = next_log_probabilities(model, histories, rows, sequences.reshape(b * kept, -1), no_repeats)
+        scores = next_log_probabilities(
+            model, histories, rows, sequences.reshape(b * kept, sequences.shape[2]), no_repeats
+        )
         n_items = scores.shape[1]
         scores = scores.reshape(b, kept, n_items)
         joint = total[:, :, None] + scores

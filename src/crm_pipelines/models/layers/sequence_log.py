@@ -118,6 +118,9 @@ class SequenceLog:
 
 def validation_rows(inputs: SequenceInputs, width: int) -> Rows:
     """A row for each customer with validation targets: all of them, and as many items before them as there is room."""
+    if not len(inputs.validation):
+        nothing = np.empty((0, 1), dtype=np.int64)
+        return _rows(nothing, nothing, nothing)
     owner = inputs.customer[inputs.validation]
     customers, first = np.unique(owner, return_index=True)
     last = np.append(first[1:], len(owner)) - 1

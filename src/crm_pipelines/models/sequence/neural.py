@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from crm_pipelines.errors import UserError
 from crm_pipelines.models.layers.sequence_log import NOTHING, SequenceLog, SequenceSizes, history_rows
 from crm_pipelines.sequences.inputs import Histories, SequenceInputs
 from crm_pipelines.training.neural import NeuralConfig, NeuralFrame
@@ -56,7 +57,17 @@ class SequenceNetwork(NeuralFrame[SequenceInputs, SequenceLog, SequenceSizes]):
         return SequenceSizes.parse(stored)
 
     def parts(self, inputs: SequenceInputs, log: SequenceLog) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to train on and to validate on."""
+        """Rows to train on and to validate on.
+
+        Raises:
+            UserError: there is nothing to learn, or nothing to stop the training by.
+        """
+        if not (len(inputs.train) and len(inputs.validation)):
+            raise UserError(
+                f"protocol '{inputs.protocol}': {len(inputs.train)} events to learn from and {len(inputs.validation)} "
+                "to validate on are too few for a network; give a longer log, or run other models by "
+                '--params="engagement.runs.models=popularity markov"'
+            )
         return log.ids
 
     def training(self, inputs: SequenceInputs) -> TrainingParameters:
