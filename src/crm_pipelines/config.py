@@ -285,6 +285,7 @@ class SourceSpec(Parameters):
         table: the records, written ``records`` in the block.
         churn: what churn is in the log of interactions; without it, the outcome of ``records`` where that is churn.
         contacts: whom one has contacted how, for the frequency cap and for measuring the policy.
+        do_not_contact: customer attribute -> values that forbid any contact; so does a missing one.
         extra_files: further files of a published format, by role (``reviews``, ``metadata``).
         time_unit: seconds in the source's natural unit of time (the tau of the TFP-Net decay).
         horizon_days: how far ahead "soon" reaches for this source.
@@ -301,6 +302,7 @@ class SourceSpec(Parameters):
     items: EntitySpec = EntitySpec()
     churn: ChurnSpec | None = None
     contacts: ContactsSpec | None = None
+    do_not_contact: dict[str, tuple[str, ...]] = {}
     extra_files: dict[str, RelativePath] = {}
     time_unit: float = Field(default=86_400.0, gt=0)
     horizon_days: float = Field(default=30.0, gt=0)
@@ -527,7 +529,6 @@ class PolicyParameters(Parameters):
         mode: ``replace`` puts retention actions in the place of the plan's first steps, ``precede`` before them all.
         actions: the catalogue.
         value: worth of a customer who stays. value_column: numeric customer attribute that says it better.
-        do_not_contact: customer attribute -> values that forbid any contact.
         most_contacts, within_days: contacts a customer may have in so many days, the plan's among them.
         budget: most that retention actions may cost in all; none where empty.
         hold_out: share of customers, drawn at random, who get nothing, so that the others' uplift can be measured.
@@ -541,7 +542,6 @@ class PolicyParameters(Parameters):
     actions: dict[str, ActionSpec]
     value: float = Field(default=50.0, ge=0)
     value_column: str | None = None
-    do_not_contact: dict[str, tuple[str, ...]] = {}
     most_contacts: int = Field(default=4, ge=0)
     within_days: float = Field(default=14.0, gt=0)
     budget: float | None = Field(default=None, ge=0)

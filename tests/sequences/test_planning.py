@@ -74,3 +74,10 @@ def test_nobody_to_plan_for():
         return np.zeros((len(histories), ITEMS), dtype=np.float32)
 
     assert plan(model, Histories.of([[0]]).part(slice(0, 0)), 3, True).items.shape == (0, 3)
+
+
+def test_whoever_had_every_item_gets_no_plan_and_nobody_else_loses_theirs():
+    found = plan(chain, Histories.of([list(range(ITEMS)), [0]]), 3, True)
+    assert not np.isfinite(found.log_probability[0]).any()
+    assert np.isfinite(found.log_probability[1]).all()
+    assert not np.isnan(found.marginal[2]).any()

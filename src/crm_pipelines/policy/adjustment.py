@@ -79,15 +79,19 @@ def eligible(customers: pd.DataFrame, policy: PolicyParameters) -> NDArray[np.bo
     return np.column_stack(columns)
 
 
-def forbidden(customers: pd.DataFrame, policy: PolicyParameters) -> NDArray[np.bool_]:
+def forbidden(customers: pd.DataFrame, rules: Mapping[str, tuple[str, ...]]) -> NDArray[np.bool_]:
     """(n,) who may not be contacted; a missing attribute forbids, since nobody has said yes.
 
+    Args:
+        customers: n rows of attributes.
+        rules: attribute -> values that forbid.
+
     Raises:
-        UserError: the rule asks for an attribute that customers do not have.
+        UserError: a rule asks for an attribute that customers do not have.
     """
     found = np.zeros(len(customers), dtype=bool)
-    for name, values in policy.do_not_contact.items():
-        column = _column(customers, name, "policy.do_not_contact")
+    for name, values in rules.items():
+        column = _column(customers, name, "do_not_contact")
         found |= (column.isna() | column.astype(str).isin(values)).to_numpy(dtype=bool)
     return found
 

@@ -38,6 +38,7 @@ def engagement_plans(
     now: int,
     bands: Mapping[str, float],
     policy: PolicyParameters,
+    do_not_contact: Mapping[str, tuple[str, ...]],
 ) -> Decisions:
     """Join items and churn by the policy.
 
@@ -48,6 +49,7 @@ def engagement_plans(
         now: UTC seconds; 0 where the source has no times.
         bands: name -> probability below which a customer belongs to it.
         policy: the policy.
+        do_not_contact: attribute -> values that forbid any contact.
 
     Raises:
         UserError: a rule names an attribute that customers do not have, or the value of a customer is not a number.
@@ -74,7 +76,7 @@ def engagement_plans(
         value,
         effects.share,
         may,
-        adjustment.forbidden(attributes, policy) | held,
+        adjustment.forbidden(attributes, do_not_contact) | held,
         recent_contacts(contacts, ids, now, policy.within_days),
         policy,
     )

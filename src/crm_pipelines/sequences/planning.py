@@ -67,11 +67,12 @@ def plan(
         scores = scores.reshape(b, kept, n_items)
         joint = total[:, :, None] + scores
         if marginals:
-            known = total - np.logaddexp.reduce(total, axis=1, keepdims=True)
+            whole = np.logaddexp.reduce(total, axis=1, keepdims=True)
+            known = total - np.where(np.isfinite(whole), whole, 0.0)  # nothing is left to whoever had every item
             with np.errstate(divide="ignore"):
                 mixed = np.log(np.einsum("bk,bki->bi", np.exp(known), np.exp(scores)))
             found.append(mixed.astype(np.float32))
-        flat = joint.reshape(b, -1)
+        flat = joint.reshape(b, kept * n_items)
         width = min(beam, flat.shape[1])
         best = np.argpartition(-flat, width - 1, axis=1)[:, :width]
         order = np.argsort(-np.take_along_axis(flat, best, axis=1), axis=1, kind="stable")
