@@ -29,7 +29,7 @@ class TestWholeRun:
         metrics = table(finished, "metrics")
         assert tuple(metrics.columns) == RESULT_COLUMNS
         assert set(metrics["paper"]) == {"B"}
-        assert set(metrics["model"]) == {*SEQUENCE_MODELS, *CHURN_MODELS} - {"bgnbd"}
+        assert set(metrics["model"]) == {*SEQUENCE_MODELS, *CHURN_MODELS}
         items = metrics[metrics["model"].isin(SEQUENCE_MODELS)]
         assert set(items["protocol"]) == {"leave_last_out", "leave_last_three", "time"}
 

@@ -326,6 +326,13 @@ class SourceSpec(Parameters):
         return self
 
     @property
+    def churn_days(self) -> float:
+        """Days of silence that are churn."""
+        if self.churn is not None:
+            return self.churn.within_days
+        return float(self.records.label_days)
+
+    @property
     def interactions(self) -> InteractionsSpec:
         """The log of interactions; UserError for a source without one."""
         if self.log is None:

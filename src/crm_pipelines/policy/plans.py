@@ -89,7 +89,8 @@ def engagement_plans(
     after = _after(found, before, np.asarray(names, dtype=object))
     for step in range(STEPS):
         table[f"after_{step + 1}"] = after[:, step]
-    table["decision"] = np.where(held, "held out", found.why)
+    nothing = (found.why == adjustment.PLANNED) & (before == "").all(axis=1)
+    table["decision"] = np.select([held, nothing], ["held out", "no items to plan with"], found.why)
     table["retention_cost"], table["expected_value"] = found.cost, found.value
     table["hold_out"] = held
     columns = dict(zip(names, may.T, strict=True))

@@ -93,6 +93,8 @@ def churn_training_of(model: str) -> Callable[..., dict[str, PendingRun]]:
         if (runs.models and model not in runs.models) or not churn_splits:
             return {}
         views = {f"{part[PROTOCOL]}/fold={part[FOLD]}": partial(assemble, part, churn_arrays) for part in churn_splits}
+        if "horizon_days" in risk_model(model).Config.model_fields:  # the silence that is asked about
+            config = {"horizon_days": source_spec.churn_days, **config}
         main = parse(risk_model(model).Config, config, f"{ENGAGEMENT}.{model}.config")
         main = within_budget(main, source_spec.training_events)
         runs = runs.model_copy(update={"seeds": runs.seeds[: source_spec.most_seeds]})
