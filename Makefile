@@ -14,7 +14,7 @@ LOCK := pyproject.toml constraints.txt
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev coldstart risk simulate test test-spark lint format viz notebook clean
+.PHONY: help install install-dev coldstart risk engagement simulate test test-spark lint format viz notebook clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ coldstart: $(VENV)/.installed ## Run ingestion, preprocessing, the cold-start mo
 
 risk: $(VENV)/.installed ## Score a table of records and report on the risk models
 	$(BIN)/kedro run --pipelines=risk $(ARGS)
+
+engagement: $(VENV)/.installed ## Plan the next three steps of each customer, adjusted by churn risk, and report on it
+	$(BIN)/kedro run --pipelines=engagement $(ARGS)
 
 simulate: $(VENV)/.installed ## Write the demo world anew
 	$(BIN)/kedro run --pipelines=simulate $(ARGS)

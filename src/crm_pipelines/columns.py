@@ -49,6 +49,8 @@ SHOTS: Final = (0, 1, 5, 10)
 PROTOCOL_TIME: Final = "time"
 PROTOCOL_HELD_OUT: Final = "held_out"
 PROTOCOL_STRATIFIED: Final = "stratified"
+PROTOCOL_LAST_OUT: Final = "leave_last_out"
+PROTOCOL_LAST_THREE: Final = "leave_last_three"
 
 # Results: one row per number ----------------------------------------------------------------------------
 PAPER: Final = "paper"

@@ -73,6 +73,7 @@ class InteractionsSpec(Parameters):
         rating_classes: class -> highest rating (inclusive) that belongs to it, ascending; used instead of
             ``behaviours`` when the log holds ratings in ``value``.
         context: raw labels that enter histories but are never predicted.
+        in_order: the events have no times, but stand in their order; one class is then enough.
         ids: ``integer`` or ``text`` states what the ids are; ``auto`` accepts either but not a mixture.
         one_rating_per_pair: keep a customer's first rating of an item only.
         require_text: drop events without text (counted).
@@ -87,6 +88,7 @@ class InteractionsSpec(Parameters):
     behaviours: dict[str, str] = {}
     rating_classes: dict[str, float] = {}
     context: tuple[str, ...] = ()
+    in_order: bool = False
     ids: Literal["auto", "integer", "text"] = "auto"
     one_rating_per_pair: bool = False
     require_text: bool = False
@@ -99,7 +101,7 @@ class InteractionsSpec(Parameters):
         bounds = list(self.rating_classes.values())
         if bounds != sorted(set(bounds)):
             raise ValueError("'rating_classes' must name ascending highest ratings")
-        if len(self.classes) < 2:
+        if len(self.classes) < 2 and not self.in_order:
             raise ValueError("at least two classes are needed")
         return self
 
@@ -154,6 +156,7 @@ class RecordsSpec(Parameters):
         id: identifies a record; without it the records are numbered.
         customer: whom a record belongs to, where a customer may have several; else the record itself.
         label: the outcome. classes: raw label -> class; two classes, of which the last declared is the risk.
+        churn: the risk is that of a customer who leaves.
         numeric, categorical: what models are given.
         sensitive: categorical columns used to measure group fairness and never given to a model.
         groups: those of the columns given to models by which fairness is measured too.
@@ -180,6 +183,7 @@ class RecordsSpec(Parameters):
     customer: str | None = None
     label: str | None = None
     classes: dict[str, str]
+    churn: bool = False
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
@@ -225,6 +229,51 @@ class RecordsSpec(Parameters):
         return (*self.numeric, *self.categorical, *self.sensitive, *self.leaky)
 
 
+class AudienceSpec(Parameters):
+    """Of whom churn is asked.
+
+    Attributes:
+        min_events: fewest events before the reference date.
+        active_within_days: the latest event is at most so long ago; whoever was silent longer has left already.
+        attributes: customer attribute -> values of which it must have one.
+    """
+
+    min_events: int = Field(default=1, ge=1)
+    active_within_days: float | None = Field(default=None, gt=0)
+    attributes: dict[str, tuple[str, ...]] = {}
+
+
+class ChurnSpec(Parameters):
+    """Churn as one defines it: no ``behaviours`` within ``within_days`` after a reference date.
+
+    Attributes:
+        behaviours: raw labels or classes that count as staying; any event where empty.
+        within_days: length of the silence.
+        steps, step_days: the history before the reference date, as so many steps of so many days.
+        snapshots: reference dates, ``within_days`` apart, the last so long before the end of the log.
+        audience: of whom it is asked.
+    """
+
+    behaviours: tuple[str, ...] = ()
+    within_days: float = Field(default=30.0, gt=0)
+    steps: int = Field(default=12, ge=1, le=520)
+    step_days: float = Field(default=7.0, gt=0)
+    snapshots: int = Field(default=3, ge=1, le=12)
+    audience: AudienceSpec = AudienceSpec()
+
+
+class ContactsSpec(Parameters):
+    """A log of contacts: ``customer_id, sent_at`` (UTC seconds) and ``action``; for measuring also ``chance, spend``.
+
+    Attributes:
+        file: path below ``raw_root``.
+        columns: these names -> names in the file, where they differ.
+    """
+
+    file: RelativePath
+    columns: dict[Literal["customer_id", "sent_at", "action", "chance", "spend"], str] = {}
+
+
 class SourceSpec(Parameters):
     """One block of ``sources:``; everything the project knows about a data source.
 
@@ -235,24 +284,32 @@ class SourceSpec(Parameters):
         reader: the published format of the interactions, or ``tables`` for one's own CSV, parquet or JSON-lines files.
         log, customers, items: the canonical tables; ``log`` is written ``interactions`` in the block.
         table: the records, written ``records`` in the block.
+        churn: what churn is in the log of interactions; without it, the outcome of ``records`` where that is churn.
+        contacts: whom one has contacted how, for the frequency cap and for measuring the policy.
+        do_not_contact: customer attribute -> values that forbid any contact; so does a missing one.
         extra_files: further files of a published format, by role (``reviews``, ``metadata``).
         time_unit: seconds in the source's natural unit of time (the tau of the TFP-Net decay).
         horizon_days: how far ahead "soon" reaches for this source.
         training_events: most events a network sees in training, all passes together, where that is to be quick.
         most_seeds: most seeds run, where that is to be quick.
+        sequence_events: most items that a network of the next item reads in training, where that is to be quick.
     """
 
     title: str
-    reader: Literal["demo", "taobao", "amazon", "movielens", "tables"] | None = None
+    reader: Literal["demo", "taobao", "amazon", "movielens", "item_sequences", "tables"] | None = None
     log: InteractionsSpec | None = Field(default=None, alias="interactions")
     table: RecordsSpec | None = Field(default=None, alias="records")
     customers: EntitySpec = EntitySpec()
     items: EntitySpec = EntitySpec()
+    churn: ChurnSpec | None = None
+    contacts: ContactsSpec | None = None
+    do_not_contact: dict[str, tuple[str, ...]] = {}
     extra_files: dict[str, RelativePath] = {}
     time_unit: float = Field(default=86_400.0, gt=0)
     horizon_days: float = Field(default=30.0, gt=0)
     training_events: int | None = Field(default=None, ge=1)
     most_seeds: int | None = Field(default=None, ge=1)
+    sequence_events: int | None = Field(default=None, ge=1)
 
     @field_validator("extra_files")
     @classmethod
@@ -265,7 +322,16 @@ class SourceSpec(Parameters):
             raise ValueError("give 'interactions' (a log of events), 'records' (a table of outcomes), or both")
         if self.log is not None and self.reader is None:
             raise ValueError("'interactions' needs a 'reader' beside it: a published format, or 'tables'")
+        if self.churn is not None and (self.log is None or self.log.in_order):
+            raise ValueError("'churn' needs 'interactions' with times, in which it is looked for")
         return self
+
+    @property
+    def churn_days(self) -> float:
+        """Days of silence that are churn."""
+        if self.churn is not None:
+            return self.churn.within_days
+        return float(self.records.label_days)
 
     @property
     def interactions(self) -> InteractionsSpec:
@@ -310,6 +376,26 @@ class FoldParameters(Parameters):
     minimum: dict[Literal["records", "class"], int] = {"records": 100, "class": 15}
     leak_auc: float = Field(default=0.98, gt=0.5, le=1)
     leaks: bool = True
+
+
+class SequenceParameters(Parameters):
+    """How sequences of items are split.
+
+    Attributes:
+        history_share: protocol ``time``: share of events, by time, before the cut.
+        time_validation_share: share of that history, its last events, kept for validation.
+        validation_share: other protocols: share of customers whose last known events are kept for validation.
+        validation_events: most of them of one customer.
+        most_plans: most test targets from which a plan of three steps is drawn, the same for every model.
+        seed: draws the customers.
+    """
+
+    history_share: float = Field(default=0.8, gt=0, lt=1)
+    time_validation_share: float = Field(default=0.1, gt=0, lt=1)
+    validation_share: float = Field(default=0.2, gt=0, lt=1)
+    validation_events: int = Field(default=10, ge=1)
+    most_plans: int = Field(default=5000, ge=1)
+    seed: int = 42
 
 
 class SplitParameters(Parameters):
@@ -422,3 +508,82 @@ class ScoringParameters(Parameters):
         if bounds != sorted(set(bounds)) or not bounds or bounds[-1] != 1 or bounds[0] <= 0:
             raise ValueError("'bands' must name rising bounds above 0, the last of them 1")
         return self
+
+
+class ActionSpec(Parameters):
+    """One action of the catalogue.
+
+    Attributes:
+        kind: ``recommend`` carries the items of the plan, ``retention`` may take their place where churn is near.
+        cost: of one contact, in the unit of values and of the budget; a discount's is the margin given away.
+        effect: share of the customers about to leave whom it keeps; of retention actions, until a log of contacts
+            says more.
+        attributes: customer attribute -> values of which a customer must have one to get it.
+    """
+
+    kind: Literal["recommend", "retention"]
+    cost: float = Field(ge=0)
+    effect: float = Field(default=0.1, ge=0, le=1)
+    attributes: dict[str, tuple[str, ...]] = {}
+
+
+class PolicyParameters(Parameters):
+    """How churn changes a plan (paper B, equations 8 to 10), and the rules that bind it.
+
+    Attributes:
+        threshold: probability of churn from which retention actions enter the plan; ``expected_value`` asks instead
+            whether value x probability x effect exceeds the cost.
+        strength: alpha of equation 10; 0 leaves every plan as it was.
+        mode: ``replace`` puts retention actions in the place of the plan's first steps, ``precede`` before them all.
+        actions: the catalogue.
+        value: worth of a customer who stays. value_column: numeric customer attribute that says it better.
+        most_contacts, within_days: contacts a customer may have in so many days, the plan's among them.
+        budget: most that retention actions may cost in all; none where empty.
+        hold_out: share of customers, drawn at random, who get nothing, so that the others' uplift can be measured.
+        learn_effects: take effects from the log of contacts where the source has one.
+        seed: draws the hold-out group and the halves of the log of contacts.
+    """
+
+    threshold: Annotated[float, Field(ge=0, le=1)] | Literal["expected_value"] = 0.5
+    strength: float = Field(default=1.0, ge=0)
+    mode: Literal["replace", "precede"] = "replace"
+    actions: dict[str, ActionSpec]
+    value: float = Field(default=50.0, ge=0)
+    value_column: str | None = None
+    most_contacts: int = Field(default=4, ge=0)
+    within_days: float = Field(default=14.0, gt=0)
+    budget: float | None = Field(default=None, ge=0)
+    hold_out: float = Field(default=0.1, ge=0, lt=1)
+    learn_effects: bool = True
+    seed: int = 42
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        kinds = [action.kind for action in self.actions.values()]
+        if kinds.count("recommend") != 1:
+            raise ValueError("'actions' needs exactly one of kind 'recommend'")
+        if "retention" not in kinds:
+            raise ValueError("'actions' needs at least one of kind 'retention'")
+        return self
+
+
+class PlanParameters(Parameters):
+    """How plans are made for use.
+
+    Attributes:
+        model: of the next item; empty takes the one that makes validation targets most likely.
+        churn_model: of churn; empty takes the one of lowest log-loss on validation.
+        beam: beginnings kept by the search.
+        customers: most customers planned for, the latest active first; all where 0.
+        looked_back: last events of a history among which reasons are sought.
+        reasons: given for each step.
+        bands: name -> probability of churn below which a customer belongs to it.
+    """
+
+    model: str = ""
+    churn_model: str = ""
+    beam: int = Field(default=5, ge=1)
+    customers: int = Field(default=0, ge=0)
+    looked_back: int = Field(default=5, ge=1, le=50)
+    reasons: int = Field(default=2, ge=1, le=5)
+    bands: dict[str, float] = {"low": 0.1, "moderate": 0.25, "raised": 0.5, "high": 1.0}

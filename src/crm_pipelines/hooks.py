@@ -30,9 +30,9 @@ from crm_pipelines.runtime_parameters import (
 logger = logging.getLogger(__name__)
 
 PARAMETER = "params:"
-_MODEL_CONFIG = re.compile(r"params:((coldstart|risk)\.(\w+)\.config)")
-_CHALLENGERS = re.compile(r"params:((coldstart|risk)\.challengers)")
-_RUNS = re.compile(r"params:((coldstart|risk)\.runs)")
+_MODEL_CONFIG = re.compile(r"params:((coldstart|risk|engagement)\.(\w+)\.config)")
+_CHALLENGERS = re.compile(r"params:((coldstart|risk|engagement)\.challengers)")
+_RUNS = re.compile(r"params:((coldstart|risk|engagement)\.runs)")
 
 
 class PrepareParameters:
@@ -80,16 +80,27 @@ class CheckParameters:
 
 def _model_class(pipeline: str, name: str) -> Any:
     """The class of a pipeline's model."""
-    from crm_pipelines.models.registry import LEAKY_ROWS, behaviour_model, risk_model
+    from crm_pipelines.models.registry import (
+        LEAKY_ROWS,
+        SEQUENCE_MODELS,
+        behaviour_model,
+        risk_model,
+        sequence_model,
+    )
 
-    return risk_model(LEAKY_ROWS.get(name, name)) if pipeline == "risk" else behaviour_model(name)
+    if pipeline == "coldstart":
+        return behaviour_model(name)
+    if pipeline == "engagement" and name in SEQUENCE_MODELS:
+        return sequence_model(name)
+    return risk_model(LEAKY_ROWS.get(name, name))
 
 
 def _check_models(pipeline: str, parameter: str, models: object) -> None:
     """Stop at what is no list of a pipeline's models."""
-    from crm_pipelines.models.registry import BEHAVIOUR_MODELS, RISK_ROWS
+    from crm_pipelines.models.registry import BEHAVIOUR_MODELS, CHURN_MODELS, RISK_ROWS, SEQUENCE_MODELS
 
-    known = RISK_ROWS if pipeline == "risk" else BEHAVIOUR_MODELS
+    of_pipeline = {"risk": RISK_ROWS, "coldstart": BEHAVIOUR_MODELS, "engagement": (*SEQUENCE_MODELS, *CHURN_MODELS)}
+    known = of_pipeline[pipeline]
     if not isinstance(models, list | tuple):
         raise UserError(f"parameter '{parameter}' must be a list, such as [{models}]")
     for model in models:

@@ -4,12 +4,23 @@ from importlib import import_module
 
 from kedro.pipeline import Pipeline
 
-STAGES = ("simulate", "ingestion", "preprocessing", "coldstart", "records", "risk", "reporting")
+STAGES = (
+    "simulate",
+    "ingestion",
+    "preprocessing",
+    "coldstart",
+    "records",
+    "risk",
+    "sequences",
+    "engagement",
+    "reporting",
+)
 """Packages below ``crm_pipelines.pipelines``, each with a ``pipeline`` module that offers ``create_pipeline``."""
 
 CHAINS = {
     "coldstart": ("ingestion", "preprocessing", "coldstart", "reporting"),
     "risk": ("records", "risk", "reporting"),
+    "engagement": ("sequences", "engagement", "reporting"),
 }
 """Pipelines run by the name of a paper's stage, with everything that comes before and after it."""
 

@@ -24,9 +24,10 @@ def test_every_file_of_a_source_is_collected(results: Results) -> None:
     assert pipeline.name == "coldstart"
     assert pipeline.environment["device"] == "cpu"
     of_risk = {"curves", "attention", "importance", "intervals"}
+    of_engagement = {"world_losses", "world_scores", "policy", "effects"}
     for name, columns in TABLE_COLUMNS.items():
         table = getattr(pipeline, name)
-        assert len(table) or name in of_risk
+        assert len(table) or name in of_risk | of_engagement
         assert set(columns) <= set(table.columns)
 
 

@@ -202,12 +202,12 @@ def tabulate(
     if environment:
         environment = {**environment, "uncounted_operations": uncounted}
     return Tables(
-        _stack([part.metrics for part in parts]),
-        _stack([part.efficiency for part in parts]),
-        _stack(comparisons),
-        _stack([part.fairness for part in parts]),
-        _stack([part.reliability for part in parts]),
-        _stack([part.training for part in parts]),
+        stack([part.metrics for part in parts]),
+        stack([part.efficiency for part in parts]),
+        stack(comparisons),
+        stack([part.fairness for part in parts]),
+        stack([part.reliability for part in parts]),
+        stack([part.training for part in parts]),
         environment,
     )
 
@@ -217,7 +217,8 @@ def variant_name(model: str, variant: str) -> str:
     return f"{model}:{variant}"
 
 
-def _stack(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def stack(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables under one another; one without rows where all are empty."""
     filled = [table for table in tables if len(table)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame({MODEL: [], FOLD: []})
 

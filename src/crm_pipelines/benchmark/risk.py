@@ -68,6 +68,8 @@ def plan_runs(
     views: Mapping[str, Callable[[], RecordInputs]],
     data_fingerprint: str,
     parameters: RunParameters,
+    paper: str = PAPER_C,
+    pipeline: str = RISK,
 ) -> dict[str, PendingRun]:
     """Every run of one model that the parameters ask for; see `running.plan_runs`.
 
@@ -78,10 +80,11 @@ def plan_runs(
         views: ``<protocol>/fold=<f>`` -> loads the prepared inputs.
         data_fingerprint: of all prepared data.
         parameters: seeds and threads.
+        paper, pipeline: under which results are filed.
     """
     benchmark = running.Benchmark(
-        paper=PAPER_C,
-        pipeline=RISK,
+        paper=paper,
+        pipeline=pipeline,
         protocol=PROTOCOL_STRATIFIED,
         model=lambda row: risk_model(base_of(row)),
         predict=predict,

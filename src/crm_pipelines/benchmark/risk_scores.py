@@ -18,6 +18,7 @@ from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
 from crm_pipelines.columns import (
+    EVENT_ID,
     FOLD,
     MAIN_VARIANT,
     MODEL,
@@ -25,6 +26,7 @@ from crm_pipelines.columns import (
     PROTOCOL_STRATIFIED,
     SEED,
     SLICE,
+    SLICE_ALL,
     SLICE_VALIDATION,
     VARIANT,
     Y_TRUE,
@@ -89,6 +91,24 @@ def chosen_model(runs: Mapping[str, Sequence[StoredRun]], wanted: str) -> str | 
         return wanted
     losses = {name: float(np.mean([_validation_loss(run) for run in mine])) for name, mine in usable.items()}
     return min(losses, key=lambda name: losses[name]) if losses else None
+
+
+def out_of_fold(runs: Sequence[StoredRun], arrays: Arrays) -> pd.DataFrame:
+    """``record_id, risk``: calibrated probability of each record from the fold that did not learn from it.
+
+    Args:
+        runs: of one model.
+        arrays: of ``records.preparation.prepare``.
+    """
+    parts = []
+    for run in _stratified(runs):
+        predictions = run.predictions()
+        rules = fit_rules(predictions, run.manifest["majority"])
+        test = predictions[predictions[SLICE] == SLICE_ALL]
+        rows = np.asarray(arrays[f"{PROTOCOL_STRATIFIED}/fold={run.manifest[FOLD]}/records"])[test[EVENT_ID]]
+        risk = apply_temperature(probability_matrix(test), rules.temperature)[:, 1]
+        parts.append(pd.DataFrame({"record_id": np.asarray(arrays["record_id"])[rows], "risk": risk}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"record_id": [], "risk": []})
 
 
 def _validation_loss(run: StoredRun) -> float:

@@ -40,6 +40,9 @@ class Benchmark:
         predict: model and inputs -> predictions table of validation and every test slice.
         measure: model, inputs and number of calls -> what costs extra time to measure.
         not_applicable: raised by ``fit`` where a model cannot be fitted on a source by its nature.
+        facts: what a manifest says of the inputs.
+        extras: model and inputs -> what else is measured once, last, since it may train on; and the operations that
+            FLOPs leave out.
     """
 
     paper: str
@@ -49,6 +52,22 @@ class Benchmark:
     predict: Callable[[Any, Any], pd.DataFrame]
     measure: Callable[[Any, Any, int], Mapping[str, float]]
     not_applicable: type[Exception] | tuple[()] = ()
+    facts: Callable[[Any], Mapping[str, Any]] = lambda inputs: class_facts(inputs)
+    extras: Callable[[Any, Any], tuple[dict[str, float], tuple[str, ...]]] = lambda model, inputs: class_extras(
+        model, inputs
+    )
+
+
+def class_facts(inputs: Any) -> dict[str, Any]:
+    """The classes, and the most frequent of the training part."""
+    frequencies = np.bincount(inputs.labels[inputs.train], minlength=len(inputs.classes))
+    return {"majority": inputs.classes[int(frequencies.argmax())], "classes": list(inputs.classes)}
+
+
+def class_extras(model: Any, inputs: Any) -> tuple[dict[str, float], tuple[str, ...]]:
+    """FLOPs, and training at the paper's batch."""
+    flops, uncounted = _flops(model, inputs)
+    return flops | _paper_batch(model, inputs), uncounted
 
 
 def variants_of(model: Any, main: Parameters, studies: Iterable[str]) -> dict[str, Parameters]:
@@ -155,14 +174,7 @@ def execute(
     """
     seed_everything(run[SEED], threads)
     model = benchmark.model(run[MODEL])(config, run[SEED])
-    frequencies = np.bincount(inputs.labels[inputs.train], minlength=len(inputs.classes))
-    manifest = {
-        **run,
-        "majority": inputs.classes[int(frequencies.argmax())],
-        "config": config.model_dump(mode="json"),
-        "threads": threads,
-        "classes": list(inputs.classes),
-    }
+    manifest = {**run, **benchmark.facts(inputs), "config": config.model_dump(mode="json"), "threads": threads}
     try:
         with measure() as cost:
             history = model.fit(inputs)
@@ -174,9 +186,8 @@ def execute(
     uncounted: tuple[str, ...] = ()
     if timed_calls:
         facts |= benchmark.measure(model, inputs, timed_calls)
-        flops, uncounted = _flops(model, inputs)
-        facts |= flops
-        facts |= _paper_batch(model, inputs)  # last, since it trains on
+        more, uncounted = benchmark.extras(model, inputs)
+        facts |= more
     efficiency: dict[str, Any] = {
         "values": facts,
         "events": len(inputs.train),

@@ -8,6 +8,7 @@ from typing import Final
 from crm_pipelines.errors import UserError
 from crm_pipelines.models.behaviour.base import BehaviourModel
 from crm_pipelines.models.risk.base import RiskModel
+from crm_pipelines.models.sequence.base import SequenceModel
 
 _BEHAVIOUR: Final = {
     "tfpnet": ("tfpnet", "TFPNet"),
@@ -42,16 +43,36 @@ _RISK: Final = {
     "lstm": ("lstm", "LSTM"),
     "qrcnn_lstm": ("qrcnn_lstm", "QRCNNLSTM"),
     "qrcnn_lstm_plus": ("qrcnn_lstm_plus", "QRCNNLSTMPlus"),
+    "churn_transformer": ("churn_transformer", "ChurnTransformer"),
+    "churn_transformer_plus": ("churn_transformer_plus", "ChurnTransformerPlus"),
 }
 """name -> (module, class) below ``models.risk``."""
 
-RISK_MODELS: Final = tuple(_RISK)
+_CHURN_ONLY: Final = ("churn_transformer", "churn_transformer_plus")
+RISK_MODELS: Final = tuple(name for name in _RISK if name not in _CHURN_ONLY)
+"""Models of paper C's benchmark."""
+CHURN_MODELS: Final = ("majority", "logistic_regression", "lightgbm", "xgboost", "bgnbd", *_CHURN_ONLY)
+"""Models of the risk of churn, paper B's benchmark: the same contract, on the same tables."""
 LEAKY_ROWS: Final = {"lightgbm_leaky": "lightgbm", "random_forest_leaky": "random_forest"}
 """Row of risk that shows what a leak would fake -> the model it fits."""
 RISK_ROWS: Final = (*RISK_MODELS, *LEAKY_ROWS)
 
 _CODE_OF_MODELS: Final = ("crm_pipelines.models", "crm_pipelines.training")
 """Modules whose code counts as a model's own."""
+
+
+_SEQUENCE: Final = {
+    "popularity": ("popularity", "Popularity"),
+    "markov": ("markov", "Markov"),
+    "ease": ("ease", "EASE"),
+    "item_knn": ("item_knn", "ItemKNN"),
+    "sasrec": ("sasrec", "SASRec"),
+    "sequence_transformer": ("sequence_transformer", "SequenceTransformer"),
+    "sequence_transformer_plus": ("sequence_transformer_plus", "SequenceTransformerPlus"),
+}
+"""name -> (module, class) below ``models.sequence``."""
+
+SEQUENCE_MODELS: Final = tuple(_SEQUENCE)
 
 
 def behaviour_model(name: str) -> type[BehaviourModel]:
@@ -74,9 +95,22 @@ def risk_model(name: str) -> type[RiskModel]:
         UserError: there is no model of that name.
     """
     if name not in _RISK:
-        raise UserError(f"there is no risk model '{name}'; known are {', '.join(RISK_MODELS)}")
+        raise UserError(f"there is no risk model '{name}'; known are {', '.join(_RISK)}")
     module, attribute = _RISK[name]
     model: type[RiskModel] = getattr(import_module(f"crm_pipelines.models.risk.{module}"), attribute)
+    return model
+
+
+def sequence_model(name: str) -> type[SequenceModel]:
+    """The class of a model of the next item.
+
+    Raises:
+        UserError: there is no model of that name.
+    """
+    if name not in _SEQUENCE:
+        raise UserError(f"there is no model of the next item '{name}'; known are {', '.join(SEQUENCE_MODELS)}")
+    module, attribute = _SEQUENCE[name]
+    model: type[SequenceModel] = getattr(import_module(f"crm_pipelines.models.sequence.{module}"), attribute)
     return model
 
 
@@ -91,6 +125,11 @@ def code_of(name: str) -> tuple[str, ...]:
 def risk_code_of(name: str) -> tuple[str, ...]:
     """The same of a risk model."""
     return _code("risk", _RISK[name][0])
+
+
+def sequence_code_of(name: str) -> tuple[str, ...]:
+    """The same of a model of the next item."""
+    return _code("sequence", _SEQUENCE[name][0])
 
 
 def _code(family: str, module: str) -> tuple[str, ...]:

@@ -48,7 +48,15 @@ def build_store(clean: ibis.Table, items: ibis.Table, spec: SourceSpec) -> tuple
     """Index clean interactions, with the category of each event's item where the source names one.
 
     The log is read in the order of its file, a column at a time, so that its texts are never held together.
+
+    Raises:
+        UserError: the events have no times.
     """
+    if spec.interactions.in_order:
+        raise UserError(
+            f"source '{spec.title}' has no times, only an order, and one kind of event: there is no behaviour to "
+            "predict; run --pipelines=engagement on it, or choose another source"
+        )
     rows = clean.select(ROW).to_pyarrow()[ROW].to_numpy()
 
     def column(name: str) -> pa.ChunkedArray:

@@ -35,6 +35,7 @@ from crm_pipelines.reporting.names import (
     model_rank,
     protocol_label,
 )
+from crm_pipelines.reporting.paper_b_sections import engagement_tables
 from crm_pipelines.reporting.paper_c import data_set_of as paper_c_data_set_of
 from crm_pipelines.reporting.paper_c_sections import RiskView, four_tables, risk_view
 from crm_pipelines.reporting.paper_sections import five_tables
@@ -54,6 +55,7 @@ from crm_pipelines.reporting.view import Table
 from crm_pipelines.runs import NOT_APPLICABLE
 
 RISK: Final = "risk"
+ENGAGEMENT: Final = "engagement"
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ def pipeline_view(pipeline: PipelineResults, source: SourceResults, anchor: str)
         runs=describe_runs(on_all, cases(pipeline.name)),
         headlines=tuple((verdict, interval_plot(verdict)) for verdict in headlines(comparisons)),
         run_with=environment_mark(pipeline.environment),
-        tables=(four_tables if pipeline.name == RISK else five_tables)(pipeline, source.name, anchor),
+        tables=_tables(pipeline, source.name, anchor),
         published=_published(pipeline.name, source.name),
         not_applicable=_not_applicable(pipeline.environment),
         risk=risk_view(pipeline, float(pipeline.environment.get(CONTACT_BUDGET, 0.1)))
@@ -243,8 +245,17 @@ def pipeline_view(pipeline: PipelineResults, source: SourceResults, anchor: str)
     )
 
 
+def _tables(pipeline: PipelineResults, source: str, anchor: str) -> tuple[PaperTable, ...]:
+    """The tables of the pipeline's paper."""
+    if pipeline.name == ENGAGEMENT:
+        return engagement_tables(pipeline, anchor)
+    return (four_tables if pipeline.name == RISK else five_tables)(pipeline, source, anchor)
+
+
 def _published(pipeline: str, source: str) -> str:
     """The paper whose published figures stand beside ours; empty where there are none for this source."""
+    if pipeline == ENGAGEMENT:
+        return ""
     if pipeline == RISK:
         return "C" if paper_c_data_set_of(source) is not None else ""
     return "A" if data_set_of(source) is not None else ""

@@ -46,6 +46,19 @@ MODELS: Final = {
     "cnn": ModelName("CNN", "peer", 190, "Convolutions over a record's sequence."),
     "lstm": ModelName("LSTM", "peer", 220, "A recurrent network over a record's sequence."),
     "bgnbd": ModelName("BG/NBD", "peer", 16, "Purchase and drop-out rates from recency, frequency and age alone."),
+    "sequence_transformer": ModelName("Sequence Transformer", "paper", 206, "A small causal transformer over items."),
+    "sequence_transformer_plus": ModelName(
+        "Sequence Transformer+", "paper", 236, "Larger causal transformers, a Markov chain and EASE, pooled."
+    ),
+    "churn_transformer": ModelName("Churn Transformer", "paper", 318, "A small bidirectional transformer."),
+    "churn_transformer_plus": ModelName(
+        "Churn Transformer+", "paper", 292, "Churn Transformers, boosted trees and a linear model, averaged."
+    ),
+    "sasrec": ModelName("SASRec", "peer", 172, "Self-attention over items, one negative a step."),
+    "markov": ModelName("Markov chain", "peer", 28, "What followed the last three items of others."),
+    "ease": ModelName("EASE", "peer", 112, "A linear auto-encoder over items in closed form."),
+    "item_knn": ModelName("Item-kNN", "peer", 75, "Items near those of the history, by cosine."),
+    "popularity": ModelName("Popularity", "peer", 0, "What is chosen most often, for everybody."),
     "lightgbm_leaky": ModelName(
         "LightGBM, leaky", "peer", 112, "Wrong on purpose: given columns known only after the outcome."
     ),
@@ -58,15 +71,24 @@ MODELS: Final = {
 FOCUS: Final = ("tfpnet", "tfpnet_plus")
 """Models whose comparison with every peer is the headline, the first that was run."""
 
-FOCUS_OF: Final = {"coldstart": FOCUS, "risk": ("qrcnn_lstm", "qrcnn_lstm_plus")}
+FOCUS_OF: Final = {
+    "coldstart": FOCUS,
+    "risk": ("qrcnn_lstm", "qrcnn_lstm_plus"),
+    "engagement": (
+        "sequence_transformer",
+        "sequence_transformer_plus",
+        "churn_transformer",
+        "churn_transformer_plus",
+    ),
+}
 """The same by pipeline."""
 
 SOURCE_ORDER: Final = (
-    *("demo", "taobao", "amazon_instruments", "amazon_all_beauty", "movielens"),
+    *("demo", "taobao", "amazon_instruments", "amazon_all_beauty", "movielens", "beauty_sequences"),
     *("credit", "telco", "retail", "bank", "bank_additional"),
 )
 
-GREY_MODELS: Final = ("majority", "last_behaviour", "lightgbm_leaky", "random_forest_leaky")
+GREY_MODELS: Final = ("majority", "popularity", "last_behaviour", "lightgbm_leaky", "random_forest_leaky")
 """Rules of thumb are drawn in grey."""
 
 
@@ -117,6 +139,25 @@ METRICS: Final = {
         lower_is_better=None,  # a model equally bad for all has the best one
         about="100 x lowest / highest macro-F1 among groups, of the worst axis; 100 means equal.",
     ),
+    **{
+        f"hr@{k}": MetricName(f"HR@{k}", about=f"Share of events whose item is among the first {k} of all items.")
+        for k in (1, 5, 10, 20)
+    },
+    "ndcg@10": MetricName("NDCG@10", about="The same, an item at rank r counting 1 / log2(r + 1)."),
+    "mrr": MetricName("MRR", about="Mean of one over the rank of the true item among all items."),
+    "item_log_loss": MetricName(
+        "Item log-loss", 3, True, "Mean surprise at the true item; ln of the number of items is chance."
+    ),
+    **{
+        f"{metric}_chance": MetricName(
+            f"{label} by chance", 4, None, "What a random order of all items is expected to reach."
+        )
+        for metric, label in (("hr@10", "HR@10"), ("ndcg@10", "NDCG@10"))
+    },
+    "plan_accuracy": MetricName("Plan accuracy", 4, about="Share of plans of which every step is the true item."),
+    "plan_accuracy_chance": MetricName("Plan accuracy by chance", 10, None),
+    "plan_items_found": MetricName("Items found", about="Share of a plan's true items that are somewhere in the plan."),
+    "plan_items_found_chance": MetricName("Items found by chance", 4, None),
     "log_loss": MetricName(
         "Log-loss", lower_is_better=True, about="Mean surprise at the true class; punishes false certainty."
     ),
@@ -167,6 +208,8 @@ PERFORMANCE_METRICS: Final = (
     "average_precision",
     "group_fairness",
     "macro_f1_argmax",
+    "hr@10",
+    "ndcg@10",
 )
 CALIBRATION_METRICS: Final = ("log_loss", "brier", "ece", "log_loss_uncalibrated", "ece_uncalibrated")
 EFFICIENCY_METRICS: Final = tuple(METRICS)[list(METRICS).index("seconds_per_epoch_batch_32") :]
@@ -177,6 +220,7 @@ CLASS_AUC: Final = "roc_auc["
 PIPELINE_TITLES: Final = {
     "coldstart": "Behaviour prediction and cold start (paper A, TFP-Net)",
     "risk": "Risk (paper C, QRCNN-LSTM with cross-attention)",
+    "engagement": "Engagement plans (paper B, Sequence Transformer and Churn Transformer)",
 }
 
 
@@ -222,6 +266,8 @@ def slice_label(name: str) -> str:
         return "whole test part"
     if name == SLICE_WARM:
         return "warm"
+    if name.startswith("plan_step_"):
+        return f"step {name.removeprefix('plan_step_')} of the plan"
     for side in SIDES:
         for shots in SHOTS:
             if name == cold_slice(side, shots):
@@ -235,6 +281,8 @@ def protocol_label(protocol: str) -> str:
         "time": "time cut",
         "held_out": "held-out entities",
         "stratified": "shuffled stratified folds",
+        "leave_last_out": "last item of each customer",
+        "leave_last_three": "last three items of each customer",
         "leak_column": "given columns known only afterwards",
         "leak_oversampling": "records repeated before the split",
     }

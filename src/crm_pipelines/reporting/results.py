@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 PREPROCESSING: Final = "preprocessing"
 RECORDS: Final = "records"
+SEQUENCES: Final = "sequences"
 REPORT_FILE: Final = "index.html"
 
 _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
@@ -57,6 +58,10 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "attention": (MODEL, "step", "position", "class", "weight", N),
     "importance": (MODEL, "feature", "attribution", "permutation", N),
     "intervals": (MODEL, "decile", "risk", "observed", "low", "high", "amount_coverage", N),
+    "world_losses": ("seed", MODEL, "epoch", "loss"),
+    "world_scores": ("seed", MODEL, METRIC, RESULT_VALUE),
+    "policy": ("policy", RESULT_VALUE, "low", "high", "cost_per_contact", "matched", N),
+    "effects": ("action", "effect", "contacts"),
     "explanations": (*_EXPLAINED, "rank", "side", "past_event", "past_item", "past_behaviour", "days_ago", "weight"),
 }
 """Columns of the result files of a pipeline."""
@@ -74,7 +79,7 @@ _NUMBERS: Final = {
     FOLD, SEED, RESULT_VALUE, N, "difference", "low", "high", "customers", "macro_f1", "bin", "confidence",
     "frequency", "accuracy", "share", "weight", "same_age", "x", "y", "own_x", "own_y", "probability", "rank",
     "days_ago", "threshold", "precision", "lift", "position", "attribution", "permutation", "decile", "risk",
-    "observed", "amount_coverage", *_RATES,
+    "observed", "amount_coverage", "epoch", "loss", "cost_per_contact", "matched", "effect", "contacts", *_RATES,
 }  # fmt: skip
 
 
@@ -111,6 +116,10 @@ class PipelineResults:
     attention: pd.DataFrame = field(default_factory=lambda: empty_table("attention"))
     importance: pd.DataFrame = field(default_factory=lambda: empty_table("importance"))
     intervals: pd.DataFrame = field(default_factory=lambda: empty_table("intervals"))
+    world_losses: pd.DataFrame = field(default_factory=lambda: empty_table("world_losses"))
+    world_scores: pd.DataFrame = field(default_factory=lambda: empty_table("world_scores"))
+    policy: pd.DataFrame = field(default_factory=lambda: empty_table("policy"))
+    effects: pd.DataFrame = field(default_factory=lambda: empty_table("effects"))
     environment: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -235,7 +244,7 @@ def _read_source(folder: Path) -> SourceResults | None:
             pipeline
             for child in sorted(folder.iterdir())
             if child.is_dir()
-            and child.name not in (PREPROCESSING, RECORDS)
+            and child.name not in (PREPROCESSING, RECORDS, SEQUENCES)
             and (pipeline := _read_pipeline(child)) is not None
         ),
     )

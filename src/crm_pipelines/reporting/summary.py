@@ -1,6 +1,7 @@
 """What a run prints at its end: the models side by side, the verdict, and where the report lies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -8,7 +9,7 @@ from crm_pipelines.columns import CUSTOMER, ITEM, MODEL, VARIANT, cold_slice
 from crm_pipelines.reporting.formatting import count, is_missing, number
 from crm_pipelines.reporting.names import cases, model_label
 from crm_pipelines.reporting.results import PipelineResults, Results, environment_mark
-from crm_pipelines.reporting.tables import SMALLEST_SLICE, calibration_table, performance_table
+from crm_pipelines.reporting.tables import SMALLEST_SLICE, calibration_table, next_item_models, performance_table
 from crm_pipelines.reporting.verdict import headlines
 
 _ALL = {
@@ -18,6 +19,8 @@ _ALL = {
     "roc_auc": "AUC",
     "log_loss": "log-loss",
     "ece": "ECE",
+    "hr@10": "HR@10",
+    "ndcg@10": "NDCG@10",
 }
 _COLD = tuple((side, k) for side in (CUSTOMER, ITEM) for k in (0, 1))
 
@@ -29,11 +32,29 @@ def summary_text(results: Results, source: str) -> str:
     customers and items with no and one event seen. ``n<30`` stands where there are too few events.
     """
     found = results.source(source)
-    parts = [part for pipeline in found.pipelines if (part := _pipeline_text(pipeline, found.title))]
+    parts = [
+        part
+        for pipeline in found.pipelines
+        for half in _halves(pipeline)
+        if (part := _pipeline_text(half, found.title))
+    ]
     parts += [mark for pipeline in found.pipelines if (mark := environment_mark(pipeline.environment))]
     if not parts:
         parts = [f"{found.title}: no model has been run for this source."]
     return "\n\n".join([*parts, f"Report: {results.report_path}"])
+
+
+def _halves(pipeline: PipelineResults) -> Sequence[PipelineResults]:
+    """A pipeline that ranks items and predicts classes, as two."""
+    ranked = next_item_models(pipeline.metrics)
+    if not ranked:
+        return [pipeline]
+    both = []
+    for of_items in (True, False):
+        metrics = pipeline.metrics[pipeline.metrics[MODEL].isin(ranked) == of_items]
+        pairs = pipeline.comparisons[pipeline.comparisons[MODEL].isin(ranked) == of_items]
+        both.append(replace(pipeline, metrics=metrics, comparisons=pairs))
+    return both
 
 
 def _pipeline_text(pipeline: PipelineResults, title: str) -> str:

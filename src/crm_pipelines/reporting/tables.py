@@ -14,6 +14,7 @@ from crm_pipelines.columns import (
     MODEL,
     PIPELINE,
     PROTOCOL,
+    PROTOCOL_LAST_OUT,
     PROTOCOL_STRATIFIED,
     PROTOCOL_TIME,
     RESULT_VALUE,
@@ -67,10 +68,15 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def main_protocol(rows: pd.DataFrame) -> str:
-    """``stratified`` or else ``time`` where it was run, else the first protocol in the table."""
+    """``stratified``, else ``leave_last_out``, else ``time`` where it was run, else the first protocol in the table."""
     present = list(dict.fromkeys(rows[PROTOCOL]))
-    preferred = [name for name in (PROTOCOL_STRATIFIED, PROTOCOL_TIME) if name in present]
+    preferred = [name for name in (PROTOCOL_STRATIFIED, PROTOCOL_LAST_OUT, PROTOCOL_TIME) if name in present]
     return str(next(iter([*preferred, *present]), PROTOCOL_TIME))
+
+
+def next_item_models(metrics: pd.DataFrame) -> list[str]:
+    """Models of the next item, which are judged by ranks."""
+    return list(dict.fromkeys(metrics.loc[metrics[METRIC] == "hr@10", MODEL]))
 
 
 def sorted_models(frame: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -21,7 +21,7 @@ WORDS: Final[dict[Outcome, str]] = {
     "unknown": "not measured",
 }
 HEADLINE_METRIC: Final = "macro_f1"
-HEADLINE_METRIC_OF: Final = {"risk": "roc_auc"}
+HEADLINE_METRIC_OF: Final = {"risk": "roc_auc", "engagement": "roc_auc"}
 """The same by pipeline, where it is another: risk ranks, and macro-F1 depends on a threshold."""
 FEW_CUSTOMERS: Final = 50
 """Fewer customers than this make a small sample, which the verdict says."""
@@ -70,7 +70,7 @@ def headlines(comparisons: pd.DataFrame) -> tuple[Headline, ...]:
 
 def _headline(comparisons: pd.DataFrame, model: str) -> Headline | None:
     rows = paired_table(comparisons, model)
-    rows = rows[(rows[SLICE] == SLICE_ALL) & (rows[PROTOCOL] == main_protocol(comparisons))]
+    rows = rows[(rows[SLICE] == SLICE_ALL) & (rows[PROTOCOL] == main_protocol(rows))]
     pipeline = next(iter(comparisons[PIPELINE]), "") if PIPELINE in comparisons else ""
     wanted = HEADLINE_METRIC_OF.get(pipeline, HEADLINE_METRIC)
     metric = wanted if (rows[METRIC] == wanted).any() else next(iter(rows[METRIC]), wanted)

@@ -10,6 +10,7 @@ import pandas as pd
 from crm_pipelines.simulate.bank import bill_table, contract_table, holding_table
 from crm_pipelines.simulate.catalogue import customer_table, metadata
 from crm_pipelines.simulate.config import SimulateParameters
+from crm_pipelines.simulate.contacts import contact_table
 from crm_pipelines.simulate.feedback import review_table, survey_table, ticket_table
 from crm_pipelines.simulate.interactions import EventLog, draw_event_log, published_interactions
 from crm_pipelines.simulate.population import Customers, Items, draw_customers, draw_items
@@ -92,6 +93,11 @@ class World:
         """``holdings.csv`` (Santander)."""
         return self.sheet("holdings").whole()
 
+    @cached_property
+    def contacts(self) -> pd.DataFrame:
+        """``contacts.csv``."""
+        return self.sheet("contacts").whole()
+
 
 TABLES: Final[dict[str, Callable[[SimulateParameters, Truth], Sheet]]] = {
     "interactions": lambda p, t: published_interactions(p, t.events, t.customers, t.items),
@@ -103,6 +109,7 @@ TABLES: Final[dict[str, Callable[[SimulateParameters, Truth], Sheet]]] = {
     "tickets": lambda p, t: Sheet.of(ticket_table(p, t.events, t.customers, t.items)),
     "surveys": lambda p, t: Sheet.of(survey_table(p, t.customers)),
     "holdings": lambda p, t: Sheet.of(holding_table(p, t.customers)),
+    "contacts": lambda p, t: Sheet.of(contact_table(p, t.customers)),
 }
 """How each table is drawn."""
 

@@ -27,6 +27,7 @@ FILES = {
     "tickets": "tickets.csv",
     "surveys": "surveys.csv",
     "holdings": "holdings.csv",
+    "contacts": "contacts.csv",
 }
 """Table of :class:`World` -> file name."""
 

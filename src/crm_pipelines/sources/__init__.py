@@ -10,7 +10,19 @@ from typing import Final
 
 from crm_pipelines.config import RecordsSpec, SourceSpec
 from crm_pipelines.errors import UserError
-from crm_pipelines.sources import amazon, bank, credit, demo, movielens, records, retail, tables, taobao, telco
+from crm_pipelines.sources import (
+    amazon,
+    bank,
+    credit,
+    demo,
+    item_sequences,
+    movielens,
+    records,
+    retail,
+    tables,
+    taobao,
+    telco,
+)
 from crm_pipelines.sources.canonical import CanonicalTables
 from crm_pipelines.sources.raw import RawFolder
 from crm_pipelines.sources.records import RecordTables
@@ -22,6 +34,7 @@ READERS: Final = MappingProxyType(
     {
         "amazon": amazon.read,
         "demo": demo.read,
+        "item_sequences": item_sequences.read,
         "movielens": movielens.read,
         "tables": tables.read,
         "taobao": taobao.read,

@@ -115,6 +115,15 @@ class NeuralFrame(Generic[I, L, S]):
         """Group (N,) of each id where a batch may hold ids of one group only; None without."""
         return None
 
+    def parts(self, inputs: I, log: L) -> tuple[np.ndarray, np.ndarray]:
+        """Ids to learn from and ids to stop on, as the log numbers them."""
+        return inputs.train, inputs.validation
+
+    def training(self, inputs: I) -> TrainingParameters:
+        """How it is trained on these inputs."""
+        parameters: TrainingParameters = self.config.training
+        return parameters
+
     def start(self, inputs: I, log: L) -> None:
         """Before training: fit what is not learnt by gradient."""
 
@@ -149,9 +158,8 @@ class NeuralFrame(Generic[I, L, S]):
         history = train(
             self.network,
             lambda ids: self.loss(log, ids),
-            inputs.train,
-            inputs.validation,
-            self.config.training,
+            *self.parts(inputs, log),
+            self.training(inputs),
             self.seed,
             self.after_epoch,
             self.groups(log),

@@ -21,6 +21,7 @@ class TrainingParameters(Parameters):
         clip: largest gradient norm.
         devices: processes that share every batch, on the CPU, one thread each (see `training.ranks`); with 1 training
             stays in its own process.
+        annealed: the learning rate falls; else it stays.
     """
 
     epochs: int = Field(default=20, ge=1)
@@ -31,6 +32,7 @@ class TrainingParameters(Parameters):
     patience: int = Field(default=4, ge=1)
     clip: float = Field(default=1.0, gt=0)
     devices: int = Field(default=1, ge=1)
+    annealed: bool = True
 
     @model_validator(mode="after")
     def _enough_for_each(self) -> Self:

@@ -178,6 +178,8 @@ class _Module(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True
         )
+        if not p.annealed:
+            return optimizer
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.epochs)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
@@ -235,7 +237,7 @@ def train(
             max_epochs=epochs,
             callbacks=[EarlyStopping("validation_loss", patience=parameters.patience, check_finite=True)],
             gradient_clip_val=parameters.clip,
-            accelerator="cpu",  # where the log's tensors are; a GPU that Lightning found by itself would read none of them
+            accelerator="cpu",  # where the tensors of the log are
             devices=devices,
             strategy=_forked() if several else "auto",
             logger=False,

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 import crm_pipelines
 from crm_pipelines.errors import UserError
-from crm_pipelines.models.registry import RISK_MODELS, risk_code_of, risk_model
+from crm_pipelines.models.registry import CHURN_MODELS, RISK_MODELS, risk_code_of, risk_model
 from crm_pipelines.records.inputs import RecordInputs
 
 SMALL = {
@@ -29,8 +29,14 @@ SMALL = {
         "trees": {"rounds": 30, "leaves": 7},
         "extreme": {"rounds": 30, "depth": 3},
     },
+    "churn_transformer_plus": {
+        "parts": 2,
+        "trees": {"rounds": 30, "leaves": 7},
+        "extreme": {"rounds": 30, "depth": 3},
+    },
 }
-NEURAL = {"hidden": [16], "dropout": 0.1, "training": {"epochs": 6, "batch_size": 128, "learning_rate": 5e-3}}
+TRAINING = {"epochs": 6, "batch_size": 128, "learning_rate": 5e-3}
+NEURAL = {"hidden": [16], "dropout": 0.1, "training": TRAINING}
 """Hyper-parameters that keep these tests quick: of single models, and of all networks."""
 
 BLIND = {"majority"}
@@ -38,7 +44,9 @@ BLIND = {"majority"}
 WITHOUT_HISTORY = {"majority", "decision_tree", "random_forest", "bgnbd"}
 """Models that are not fitted step by step."""
 
-models = pytest.mark.parametrize("name", RISK_MODELS)
+MODELS = tuple(dict.fromkeys((*RISK_MODELS, *CHURN_MODELS)))
+
+models = pytest.mark.parametrize("name", MODELS)
 
 
 @cache
@@ -48,7 +56,7 @@ def records(planted: bool = True, sequence: bool = True) -> RecordInputs:
 
 def build(name: str, seed: int = 1):
     model = risk_model(name)
-    quick = NEURAL if "training" in model.Config.model_fields else {}
+    quick = {key: value for key, value in NEURAL.items() if key in model.Config.model_fields}
     return model(model.Config(**quick, **SMALL.get(name, {})), seed)
 
 
@@ -198,7 +206,7 @@ def test_an_unknown_model_is_answered_with_the_known_ones():
 
 def test_the_code_of_a_model_is_what_it_imports():
     package = Path(crm_pipelines.__file__).parent
-    for name in RISK_MODELS:
+    for name in MODELS:
         assert all((package / part).is_file() for part in risk_code_of(name))
     assert "models/layers/qrcnn.py" in risk_code_of("qrcnn_lstm")
     assert "models/layers/qrcnn.py" not in risk_code_of("logistic_regression")

@@ -11,9 +11,10 @@ from crm_pipelines.models.layers.boosting import TableBoostingParameters
 from crm_pipelines.models.layers.extreme_boosting import ExtremeBoostingParameters
 from crm_pipelines.models.layers.record_summaries import summaries
 from crm_pipelines.models.layers.stacking import stack
+from crm_pipelines.models.risk.average import SEED_STEP
 from crm_pipelines.models.risk.neural import RiskTraining
 from crm_pipelines.models.risk.qrcnn_lstm import QRCNNLSTM, QRCNNLSTMConfig
-from crm_pipelines.models.risk.qrcnn_lstm_plus import SEED_STEP, QRCNNLSTMPlus, QRCNNLSTMPlusConfig
+from crm_pipelines.models.risk.qrcnn_lstm_plus import QRCNNLSTMPlus, QRCNNLSTMPlusConfig
 
 NETWORK = {
     "channels": 4,

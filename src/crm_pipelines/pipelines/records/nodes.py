@@ -33,7 +33,12 @@ def read(raw_files: RawFolder, source_spec: SourceSpec) -> tuple[ir.Table, dict[
 
 def clean(records: ir.Table, records_layout: dict[str, Any], source_spec: SourceSpec) -> tuple[ir.Table, pd.DataFrame]:
     """Clean records and the report in which rows in = rows dropped + rows out."""
-    table, report = clean_records(records, source_spec.records.file, map(tuple, records_layout["lines"]))
+    return clean_from(records, records_layout, source_spec.records.file)
+
+
+def clean_from(records: ir.Table, layout: dict[str, Any], file: str) -> tuple[ir.Table, pd.DataFrame]:
+    """The same of records that come from ``file``."""
+    table, report = clean_records(records, file, map(tuple, layout["lines"]))
     logger.info("%s", summarise_cleaning(report))
     return table, report
 
@@ -42,9 +47,21 @@ def prepare_records(
     clean_records: ir.Table, records_layout: dict[str, Any], source_spec: SourceSpec, folds: FoldParameters
 ) -> tuple[Arrays, list[dict[str, Any]], pd.DataFrame, dict[str, Any]]:
     """Arrays of the records, their splits, a look at every column, and an overview."""
-    layout = parse(Layout, {key: value for key, value in records_layout.items() if key != "lines"}, "records_layout")
     spec = source_spec.records
+    return prepare_from(clean_records, records_layout, source_spec.title, spec.file, spec.trusted, folds)
+
+
+def prepare_from(
+    clean_records: ir.Table,
+    records_layout: dict[str, Any],
+    title: str,
+    file: str,
+    trusted: tuple[str, ...],
+    folds: FoldParameters,
+) -> tuple[Arrays, list[dict[str, Any]], pd.DataFrame, dict[str, Any]]:
+    """The same of records that come from ``file``."""
+    layout = parse(Layout, {key: value for key, value in records_layout.items() if key != "lines"}, "records_layout")
     # Read back in the order of the rows, which an engine is free to change.
     frame = clean_records.order_by("row").to_pandas()
-    prepared = prepare(frame, layout, folds, source_spec.title, spec.file, spec.trusted)
+    prepared = prepare(frame, layout, folds, title, file, trusted)
     return prepared.arrays, prepared.splits, prepared.columns, prepared.overview

@@ -6,7 +6,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from crm_pipelines.config import ScoringParameters
-from crm_pipelines.reporting import explanation_figures, figures, paper_a, paper_c, risk_figures, studies
+from crm_pipelines.reporting import (
+    engagement_figures,
+    explanation_figures,
+    figures,
+    paper_a,
+    paper_b,
+    paper_c,
+    risk_figures,
+    studies,
+)
 from crm_pipelines.reporting.html import render_report
 from crm_pipelines.reporting.published import data_set_of
 from crm_pipelines.reporting.results import Results, result_table
@@ -97,4 +106,28 @@ def make_risk_figures(
         risk_figures.gain_figure(found, scoring.budget),
         risk_figures.attention_figure(result_table("attention", attention)),
         risk_figures.intervals_figure(result_table("intervals", intervals)),
+    )
+
+
+def make_paper_b_tables(
+    data: pd.DataFrame, losses: pd.DataFrame, scores: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Tables I to IV of paper B: what it publishes of its simulated world beside what was measured on ours."""
+    measured = paper_b.performance(losses, scores)
+    return (
+        data,
+        measured.drop(columns="table_4").rename(columns={"table_2": "published"}),
+        paper_b.loss_curves(losses),
+        measured.drop(columns="table_2").rename(columns={"table_4": "published"}),
+    )
+
+
+def make_paper_b_figures(
+    losses: pd.DataFrame, scores: pd.DataFrame, attention: pd.DataFrame, roc: pd.DataFrame
+) -> tuple[go.Figure, go.Figure, go.Figure]:
+    """Figures 1 to 3 of paper B: losses, attention, ROC."""
+    return (
+        engagement_figures.losses_figure(paper_b.loss_curves(losses)),
+        engagement_figures.attention_heatmap(attention),
+        engagement_figures.roc_figure(roc, scores),
     )

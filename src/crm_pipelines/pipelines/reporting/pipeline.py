@@ -10,9 +10,12 @@ from crm_pipelines.pipelines.reporting import nodes
 EXPLANATIONS: Final = ("attention_by_day", "attention_by_feature", "embedding_map", "explanations")
 TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability")
 SCORED: Final = ("risk_curves", "risk_attention", "risk_importance", "risk_intervals", "risk_scores")
+DECIDED: Final = ("engagement_curves", "engagement_plans", "engagement_policy", "engagement_effects")
+WORLD: Final = ("world_losses", "world_scores")
 WRITTEN_BEFORE: Final = {
     "coldstart": (*(f"coldstart_{table}" for table in TABLES), *EXPLANATIONS),
     "risk": (*(f"risk_{table}" for table in TABLES), *SCORED),
+    "engagement": (*(f"engagement_{table}" for table in TABLES), *DECIDED, *WORLD),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
 
@@ -29,7 +32,7 @@ def create_pipeline(models: str = "coldstart") -> Pipeline:
             node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
         ]
     )
-    return {"coldstart": _coldstart, "risk": _risk}[models]() + page
+    return {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement}[models]() + page
 
 
 def _figures(models: str) -> list[Node]:
@@ -88,5 +91,26 @@ def _risk() -> Pipeline:
                 name="make_risk_figures",
             ),
             *_figures("risk"),
+        ]
+    )
+
+
+def _engagement() -> Pipeline:
+    """Tables and figures of paper B."""
+    return Pipeline(
+        [
+            node(
+                nodes.make_paper_b_tables,
+                ["world_data", *WORLD],
+                [f"paper_b_table_{number}" for number in range(1, 5)],
+                name="make_paper_b_tables",
+            ),
+            node(
+                nodes.make_paper_b_figures,
+                [*WORLD, "world_attention", "world_roc"],
+                [f"paper_b_figure_{number}" for number in range(1, 4)],
+                name="make_paper_b_figures",
+            ),
+            *_figures("engagement"),
         ]
     )

@@ -1,0 +1,1 @@
+"""Models of a customer's next item."""

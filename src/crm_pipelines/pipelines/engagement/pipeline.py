@@ -1,0 +1,100 @@
+"""Wiring of ``engagement``: one train template per model, one evaluation of all their runs, then plans for use."""
+
+from typing import Final
+
+from kedro.pipeline import Pipeline, node
+
+from crm_pipelines.models.registry import CHURN_MODELS, SEQUENCE_MODELS
+from crm_pipelines.pipelines.engagement import nodes
+
+SEQUENCES: Final = ("sequence_arrays",)
+CHURN: Final = ("churn_arrays", "churn_splits")
+TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment", "curves")
+WORLD: Final = ("losses", "scores", "attention", "roc", "plans", "data")
+
+
+def runs_of(name: str) -> str:
+    """Dataset that holds a model's runs: flat, since other namespaces read it."""
+    return f"engagement_{name}_runs"
+
+
+def _model(name: str) -> Pipeline:
+    """Train one model; a namespace of its own."""
+    of_items = name in SEQUENCE_MODELS
+    inputs = SEQUENCES if of_items else CHURN
+    shared = ("source_spec", "source", "engagement.runs", *(("engagement.sequences",) if of_items else ()))
+    function = nodes.sequence_training_of(name) if of_items else nodes.churn_training_of(name)
+    template = Pipeline(
+        [
+            node(
+                function,
+                [*inputs, *(f"params:{each}" for each in shared), "params:config"],
+                "runs",
+                name="train",
+                tags=name,
+            )
+        ]
+    )
+    return Pipeline(
+        template,
+        namespace=f"engagement.{name}",
+        inputs=set(inputs),
+        outputs={"runs": runs_of(name)},
+        parameters={f"params:{each}": f"params:{each}" for each in shared},
+    )
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Sequences and records of churn -> runs of every model -> result tables, and one plan per customer for use."""
+    items, churn = ([runs_of(name) for name in names] for names in (SEQUENCE_MODELS, CHURN_MODELS))
+    evaluation = Pipeline(
+        [
+            node(
+                nodes.evaluate,
+                [
+                    "params:engagement.runs",
+                    "params:engagement.challengers",
+                    "params:kedro_environment",
+                    *items,
+                    *churn,
+                ],
+                [f"engagement_{table}" for table in TABLES],
+                name="evaluate_engagement_runs",
+            ),
+            node(
+                nodes.plan_items,
+                ["sequence_arrays", "customers", "params:engagement.runs", "params:engagement.plans", *items],
+                "item_plans",
+                name="plan_items",
+            ),
+            node(
+                nodes.score_churn,
+                ["churn_arrays", "clean_churn_records", "params:engagement.plans", *churn],
+                "churn_scores",
+                name="score_churn",
+            ),
+            node(
+                nodes.run_paper_world,
+                "params:engagement.world_seeds",
+                [f"world_{name}" for name in WORLD],
+                name="run_paper_world",
+            ),
+            node(nodes.read_contacts, ["raw_files", "params:source_spec"], "contacts", name="read_contacts"),
+            node(
+                nodes.decide,
+                [
+                    "item_plans",
+                    "churn_scores",
+                    "contacts",
+                    "customers",
+                    "clean_interactions",
+                    "params:source_spec",
+                    "params:engagement.plans",
+                    "params:engagement.policy",
+                ],
+                ["engagement_plans", "engagement_policy", "engagement_effects"],
+                name="decide",
+            ),
+        ]
+    )
+    return sum((_model(name) for name in (*SEQUENCE_MODELS, *CHURN_MODELS)), start=evaluation)

@@ -1,0 +1,159 @@
+"""What a log of contacts tells: how often each customer was contacted, what actions do, and what a policy is worth.
+
+A policy that was not followed is valued by inverse propensity: each logged contact that the policy would have made too
+counts by one over the chance with which it was made (Horvitz and Thompson 1952; Swaminathan and Joachims 2015, "The
+self-normalized estimator for counterfactual learning", for the form in which the weights are normalised).
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from crm_pipelines.config import ContactsSpec
+from crm_pipelines.errors import UserError
+from crm_pipelines.sources import cells
+from crm_pipelines.sources.raw import RawFolder
+
+Floats = NDArray[np.float64]
+DAY: Final = 86_400
+NO_CONTACT: Final = "none"
+COLUMNS: Final = ("customer_id", "sent_at", "action")
+OUTCOMES: Final = ("chance", "spend")
+LEAST_CHANCE: Final = 0.01
+"""Chances below are refused: one contact would count for a hundred."""
+
+
+def read_contacts(raw: RawFolder, spec: ContactsSpec | None) -> pd.DataFrame:
+    """``customer_id, sent_at, action``, and ``chance, spend`` where the log has both; no rows without a log.
+
+    Raises:
+        UserError: a column is missing, a time cannot be read, or a chance is not a share above `LEAST_CHANCE`.
+    """
+    if spec is None:
+        return pd.DataFrame(
+            {"customer_id": pd.Series(dtype=str), "sent_at": pd.Series(dtype="int64"), "action": pd.Series(dtype=str)}
+        )
+    found = raw.read(spec.file)
+    names = {name: spec.columns.get(name, name) for name in (*COLUMNS, *OUTCOMES)}
+    found.require([names[name] for name in COLUMNS], "'contacts' of the source")
+    present = [name for name in (*COLUMNS, *OUTCOMES) if names[name] in found.columns]
+    table = found.table.select(**{name: cells.trimmed(found.table[names[name]]) for name in present}).to_pandas()
+    table["sent_at"] = _numbers(table, "sent_at", spec.file).astype("int64")
+    for name in set(present) & set(OUTCOMES):
+        table[name] = _numbers(table, name, spec.file)
+    if "chance" in present and not table["chance"].between(LEAST_CHANCE, 1).all():
+        row = int((~table["chance"].between(LEAST_CHANCE, 1)).to_numpy().argmax()) + 1
+        raise UserError(
+            f"{spec.file}, column '{names['chance']}', row {row}: the chance of a contact must lie between "
+            f"{LEAST_CHANCE} and 1"
+        )
+    blank = table[list(COLUMNS)].isna().any(axis=1)
+    if blank.any():
+        raise UserError(f"{spec.file}, row {int(blank.to_numpy().argmax()) + 1}: a contact needs customer and action")
+    found_contacts: pd.DataFrame = table
+    return found_contacts
+
+
+def _numbers(table: pd.DataFrame, name: str, file: str) -> "pd.Series[float]":
+    values = pd.to_numeric(table[name], errors="coerce")
+    if values.isna().any():
+        row = int(values.isna().to_numpy().argmax()) + 1
+        raise UserError(f"{file}, column '{name}', row {row}: '{table[name].iloc[row - 1]}' is not a number")
+    return values
+
+
+def recent_contacts(contacts: pd.DataFrame, customer_ids: NDArray[np.str_], now: int, days: float) -> NDArray[np.int64]:
+    """(n,) how many contacts each customer had within ``days`` before ``now`` (UTC seconds)."""
+    sent = contacts["sent_at"]
+    inside = contacts[(sent < now) & (sent >= now - days * DAY) & (contacts["action"] != NO_CONTACT)]
+    counted = inside.groupby("customer_id").size()
+    return np.asarray(counted.reindex(customer_ids).fillna(0), dtype=np.int64)
+
+
+class Effects(NamedTuple):
+    """What actions do to customers at risk.
+
+    Attributes:
+        share: (R,) of those otherwise lost whom each action keeps, between 0 and 1.
+        contacts: (R,) on how many contacts it rests.
+    """
+
+    share: Floats
+    contacts: NDArray[np.int64]
+
+
+def learn_effects(
+    contacts: pd.DataFrame, actions: tuple[str, ...], prior: Floats, base: str, weight: float = 30.0
+) -> Effects:
+    """Share of lost customers that each action keeps, against ``base``, by inverse propensity.
+
+    A customer without any spend after the contact is lost. Estimates are pulled towards ``prior`` (R,) as by ``weight``
+    contacts, and are never below 0.
+
+    Args:
+        contacts: of customers at risk, with ``action, chance, spend``.
+    """
+    lost = (contacts["spend"] <= 0).to_numpy(dtype=np.float64)
+    odds = 1.0 / contacts["chance"].to_numpy(dtype=np.float64)
+
+    def rate(action: str) -> tuple[float, int]:
+        mine = (contacts["action"] == action).to_numpy(dtype=bool)
+        total = float(odds[mine].sum())
+        return (float((odds * lost)[mine].sum() / total) if total else np.nan), int(mine.sum())
+
+    reference = rate(base)[0]
+    share, counts = np.array(prior, dtype=np.float64), np.zeros(len(actions), dtype=np.int64)
+    for number, action in enumerate(actions):
+        found, count = rate(action)
+        if count and reference > 0:
+            share[number] = (count * (1 - found / reference) + weight * prior[number]) / (count + weight)
+            counts[number] = count
+    return Effects(np.clip(share, 0.0, 1.0), counts)
+
+
+class PolicyValue(NamedTuple):
+    """Estimated profit of a contact under a policy.
+
+    Attributes:
+        value: self-normalised inverse-propensity estimate. low, high: 95 % interval over customers.
+        matched: logged contacts that the policy would have made too.
+        n: logged contacts.
+    """
+
+    value: float
+    low: float
+    high: float
+    matched: int
+    n: int
+
+
+def policy_value(
+    contacts: pd.DataFrame, chosen: NDArray[np.str_], costs: dict[str, float], resamples: int = 500, seed: int = 0
+) -> PolicyValue:
+    """Mean spend less cost of a contact, had ``chosen`` (n,) been done at each logged contact.
+
+    Args:
+        contacts: ``customer_id, action, chance, spend``.
+        chosen: the policy's action for each.
+        costs: of each action; one that is not in the catalogue costs nothing.
+        resamples, seed: of the bootstrap over customers.
+    """
+    same = (contacts["action"].to_numpy(dtype=str) == chosen).astype(np.float64)
+    weight = same / contacts["chance"].to_numpy(dtype=np.float64)
+    cost = np.array([costs.get(action, 0.0) for action in chosen])
+    profit = contacts["spend"].to_numpy(dtype=np.float64) - cost
+    names, place = np.unique(contacts["customer_id"].to_numpy(dtype=str), return_inverse=True)
+    top = np.bincount(place, weights=weight * profit)
+    bottom = np.bincount(place, weights=weight)
+    if not bottom.sum():
+        return PolicyValue(np.nan, np.nan, np.nan, 0, len(contacts))
+    random = np.random.default_rng(seed)
+    drawn = np.stack(
+        [np.bincount(random.integers(len(names), size=len(names)), minlength=len(names)) for _ in range(resamples)]
+    )
+    below = drawn @ bottom
+    values = np.divide(drawn @ top, below, out=np.full(resamples, np.nan), where=below > 0)
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return PolicyValue(float(top.sum() / bottom.sum()), float(low), float(high), int(same.sum()), len(contacts))

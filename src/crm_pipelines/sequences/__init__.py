@@ -1,0 +1,1 @@
+"""Customers' sequences of items: in the order of events, split, and ready for models of the next item."""

@@ -1,0 +1,100 @@
+"""Plans of several steps from any model of the next item, by a beam search without repeats.
+
+Paper B decodes three actions together: the plan is the most probable *sequence*, which greedy choice misses. The same
+beam gives the probability of each item at each step whatever comes before it: the sum over the beam's beginnings.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crm_pipelines.sequences.inputs import Histories, Ints
+
+LogProbabilities = Callable[[Histories], NDArray[np.float32]]
+BEAM = 10
+PLANNED = 64
+"""Histories planned for at once; each takes `BEAM` forward passes a step."""
+
+
+class Plans(NamedTuple):
+    """Plans of S steps for B histories.
+
+    Attributes:
+        items: (B, S) codes. log_probability: (B, S) of each step, given the ones before it.
+        marginal: S arrays (B, I) float32, logarithm of the probability of each item at that step, over the beginnings
+            in the beam; minus infinity for what cannot come.
+    """
+
+    items: Ints
+    log_probability: NDArray[np.float64]
+    marginal: list[NDArray[np.float32]]
+
+
+def plan(
+    model: LogProbabilities,
+    histories: Histories,
+    steps: int,
+    no_repeats: bool,
+    beam: int = BEAM,
+    marginals: bool = True,
+) -> Plans:
+    """The most probable sequences of ``steps`` items.
+
+    No item occurs twice in a plan. Probabilities are those of the items that may come, and sum to one.
+
+    Args:
+        model: gives log-probabilities (B, I).
+        histories: B of them.
+        steps: S.
+        no_repeats: an item that the history holds cannot come.
+        beam: beginnings kept.
+        marginals: give `Plans.marginal`, else an empty list.
+    """
+    b = len(histories)
+    sequences = np.empty((b, 1, 0), dtype=np.int64)
+    own = np.empty((b, 1, 0))
+    total = np.zeros((b, 1))
+    found: list[NDArray[np.float32]] = []
+    for _ in range(steps):
+        kept = sequences.shape[1]
+        rows = np.repeat(np.arange(b), kept)
+        scores = next_log_probabilities(
+            model, histories, rows, sequences.reshape(b * kept, sequences.shape[2]), no_repeats
+        )
+        n_items = scores.shape[1]
+        scores = scores.reshape(b, kept, n_items)
+        joint = total[:, :, None] + scores
+        if marginals:
+            whole = np.logaddexp.reduce(total, axis=1, keepdims=True)
+            known = total - np.where(np.isfinite(whole), whole, 0.0)  # nothing is left to whoever had every item
+            with np.errstate(divide="ignore"):
+                mixed = np.log(np.einsum("bk,bki->bi", np.exp(known), np.exp(scores)))
+            found.append(mixed.astype(np.float32))
+        flat = joint.reshape(b, kept * n_items)
+        width = min(beam, flat.shape[1])
+        best = np.argpartition(-flat, width - 1, axis=1)[:, :width]
+        order = np.argsort(-np.take_along_axis(flat, best, axis=1), axis=1, kind="stable")
+        best = np.take_along_axis(best, order, axis=1)
+        parent, item = best // n_items, best % n_items
+        here = np.arange(b)[:, None]
+        sequences = np.concatenate([sequences[here, parent], item[:, :, None]], axis=2)
+        own = np.concatenate([own[here, parent], scores[here, parent, item][:, :, None]], axis=2)
+        total = np.take_along_axis(flat, best, axis=1)
+    return Plans(sequences[:, 0], own[:, 0], found)
+
+
+def next_log_probabilities(
+    model: LogProbabilities, histories: Histories, rows: Ints, more: Ints, no_repeats: bool
+) -> NDArray[np.float64]:
+    """(N, I) of what comes after histories ``rows`` and then ``more`` (N, S) items, which cannot come again."""
+    extended = histories.extended(rows, more)
+    scores = model(extended).astype(np.float64)
+    if no_repeats:
+        scores[extended.owner, extended.items] = -np.inf
+    elif more.shape[1]:
+        np.put_along_axis(scores, more, -np.inf, axis=1)
+    total = np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    # Whoever had every item has none left; nothing follows, at no cost to the others.
+    return np.where(np.isfinite(total), scores - np.where(np.isfinite(total), total, 0.0), -np.inf)
