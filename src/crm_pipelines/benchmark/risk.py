@@ -54,13 +54,6 @@ def views_of(name: str, views: Mapping[str, Callable[[], RecordInputs]]) -> dict
     }
 
 
-def within_days(config: Parameters, days: int) -> Parameters:
-    """Hyper-parameters for an outcome within ``days``, unless they name a period; the same for models without one."""
-    if "horizon_days" not in type(config).model_fields or "horizon_days" in config.model_fields_set:
-        return config
-    return config.model_copy(update={"horizon_days": float(days)})
-
-
 def plan_runs(
     name: str,
     variants: Mapping[str, Parameters],

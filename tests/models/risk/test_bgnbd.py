@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from risk_tables import changed, table
 
-from crm_pipelines.benchmark.risk import within_days
 from crm_pipelines.models.risk.base import NotApplicableError
 from crm_pipelines.models.risk.bgnbd import BGNBD, BGNBDConfig, log_likelihood
-from crm_pipelines.models.risk.majority import MajorityConfig
 
 TRUE = np.array([1.2, 4.0, 0.9, 2.5])
 """r, alpha (weeks), a, b"""
@@ -75,9 +73,3 @@ def test_a_table_without_such_columns_is_not_applicable():
     names = ("a", "b", "c", "d", "e")
     with pytest.raises(NotApplicableError, match="recency_days"):
         BGNBD(BGNBDConfig()).fit(changed(inputs, numeric_names=names))
-
-
-def test_the_period_is_that_of_the_records_unless_one_is_given():
-    assert within_days(BGNBDConfig(), 30).horizon_days == 30
-    assert within_days(BGNBDConfig(horizon_days=60), 30).horizon_days == 60
-    assert within_days(MajorityConfig(), 30) == MajorityConfig()

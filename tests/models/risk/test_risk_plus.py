@@ -69,6 +69,21 @@ def test_attention_and_quantiles_are_those_of_the_networks(model, inputs):
     assert model.amount_quantiles(inputs, rows).shape == (9, 5)
 
 
+def test_the_interval_of_the_mean_holds_on_validation(model, inputs):
+    known = inputs.validation[np.isfinite(inputs.amount[inputs.validation])]
+    quantiles, amount = model.amount_quantiles(inputs, known), inputs.amount[known]
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+    inside = (amount >= quantiles[:, 0] - 1e-4) & (amount <= quantiles[:, -1] + 1e-4)
+    assert 0.8 <= inside.mean() <= 0.9
+
+
+def test_a_stored_average_gives_the_same_intervals(model, inputs, tmp_path):
+    model.save(tmp_path)
+    again = QRCNNLSTMPlus.load(tmp_path)
+    rows = inputs.test[:9]
+    np.testing.assert_array_equal(again.amount_quantiles(inputs, rows), model.amount_quantiles(inputs, rows))
+
+
 class TestStack:
     def test_a_member_that_knows_outweighs_one_that_does_not(self):
         draw = np.random.default_rng(0)

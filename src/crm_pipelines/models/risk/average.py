@@ -150,6 +150,10 @@ class TableAverage(Generic[M]):
         others = sum(member.n_parameters for members in self.others for member in members)
         return sum(network.n_parameters for network in self.networks) + others + len(self.weights)
 
+    def extra(self) -> dict[str, Any]:
+        """Plain values besides members and weights that `load` has to restore, under the names of the attributes."""
+        return {}
+
     # -- on disk -----------------------------------------------------------------------------------------------
     def save(self, directory: Path) -> None:
         """Write the members of each part into a folder of its own, and the configuration."""
@@ -165,6 +169,7 @@ class TableAverage(Generic[M]):
             "seed": self.seed,
             "parts": len(self.networks),
             "weights": self.weights.tolist(),
+            "extra": self.extra(),
         }
         (directory / "config.json").write_text(json.dumps(stored, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -184,4 +189,6 @@ class TableAverage(Generic[M]):
         except (OSError, ValueError) as error:
             raise UserError(f"{directory}: no readable model here ({error}); train it again") from error
         model.weights = np.asarray(stored["weights"])
+        for name in model.extra():
+            setattr(model, name, stored["extra"][name])
         return model

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from crm_pipelines.config import Parameters
 from crm_pipelines.models.layers.amount_scaling import AmountScaling
+from crm_pipelines.models.layers.conformal import interval_margins
 from crm_pipelines.models.layers.qrcnn import KERNELS, QUANTILES, Pooling, QuantileHeads, SequenceEncoder
 from crm_pipelines.models.layers.record_log import RecordLog, RecordSizes
 from crm_pipelines.models.layers.record_tokens import RecordTokens
@@ -172,26 +173,14 @@ class QRCNNLSTM(RiskNetwork):
         return total
 
     def finish(self, inputs: RecordInputs, log: RecordLog) -> None:
-        """Widen the intervals until they hold on validation.
-
-        Romano, Patterson and Candes 2019, "Conformalized quantile regression", arXiv:1905.03222.
-        """
+        """Widen the intervals until they hold on validation."""
         self.margins = [0.0] * len(self.config.quantiles)
         amount = log.amount[torch.from_numpy(np.array(inputs.validation))]
-        target = self.network.amount(amount)[torch.isfinite(amount)].numpy()
-        if not self.has_quantiles or not len(target):
-            return
-        rows = np.asarray(inputs.validation)[torch.isfinite(amount).numpy()]
-        estimates = self._estimates(inputs, rows)  # (V, Q)
-        levels = np.sort(np.asarray(self.config.quantiles))
-        for low in range(len(levels) // 2):
-            high = len(levels) - 1 - low
-            if not np.isclose(levels[low] + levels[high], 1):
-                continue  # not the two ends of one interval
-            outside = np.maximum(estimates[:, low] - target, target - estimates[:, high])
-            wanted = np.ceil((len(target) + 1) * (levels[high] - levels[low])) / len(target)
-            margin = float(np.quantile(outside, min(1.0, wanted)))
-            self.margins[low], self.margins[high] = -margin, margin
+        present = torch.isfinite(amount)
+        if self.has_quantiles and bool(present.any()):
+            target = self.network.amount(amount[present]).numpy()
+            estimates = self._estimates(inputs, np.asarray(inputs.validation)[present.numpy()])  # (V, Q)
+            self.margins = interval_margins(estimates, target, sorted(self.config.quantiles))
 
     # -- what can be looked at ---------------------------------------------------------------------------------
     @property

@@ -3,11 +3,13 @@
 The average is that of `models.risk.average`; what was tried, and what it gave: ``docs/papers/C.md``.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
 from crm_pipelines.config import Parameters
+from crm_pipelines.models.layers.conformal import interval_margins
 from crm_pipelines.models.risk.average import SHORTER, AverageConfig, TableAverage
 from crm_pipelines.models.risk.neural import RiskConfig, RiskNetwork, RiskTraining
 from crm_pipelines.models.risk.qrcnn_lstm import QRCNNLSTM, QRCNNLSTMConfig, StepWeights
@@ -32,15 +34,44 @@ class QRCNNLSTMPlus(TableAverage[QRCNNLSTM]):
     Network: ClassVar[type[RiskNetwork]] = QRCNNLSTM
     NetworkConfig: ClassVar[type[RiskConfig]] = QRCNNLSTMConfig
 
+    def __init__(self, config: QRCNNLSTMPlusConfig, seed: int = 42) -> None:
+        super().__init__(config, seed)
+        self.margins: list[float] = []
+        """How far each mean quantile moves so that the intervals hold on validation, on the scaled amounts."""
+
+    def extra(self) -> dict[str, Any]:
+        """The margins of the quantiles."""
+        return {"margins": self.margins}
+
+    def fit(self, inputs: RecordInputs) -> list[dict[str, float]]:
+        """Fit every member, then widen the intervals: a mean of quantiles covers less than each of them."""
+        history = super().fit(inputs)
+        self.margins = [0.0] * len(self.config.quantiles)
+        known = np.asarray(inputs.validation)[np.isfinite(inputs.amount[inputs.validation])]
+        if self.has_quantiles and len(known):
+            target = self._scaled(inputs.amount[known])
+            estimates = self._scaled(self.amount_quantiles(inputs, known))
+            self.margins = interval_margins(estimates, target, sorted(self.config.quantiles))
+        return history
+
     @property
     def has_quantiles(self) -> bool:
         """Whether there was an amount to learn the quantiles of."""
         return self.networks[0].has_quantiles
 
+    def _scaled(self, amounts: np.ndarray) -> np.ndarray:
+        """Amounts of any shape on the scale of the first network."""
+        scaled: np.ndarray = self.networks[0].network.amount(torch.from_numpy(amounts.astype(np.float64))).numpy()
+        return scaled
+
     def amount_quantiles(self, inputs: RecordInputs, rows: np.ndarray) -> np.ndarray:
-        """Quantiles (B, Q) of the next period's amount, the mean of the networks'."""
+        """Quantiles (B, Q) of the next period's amount, the mean of the networks', moved by the margins."""
         mean: np.ndarray = np.mean([network.amount_quantiles(inputs, rows) for network in self.networks], axis=0)
-        return mean
+        if not self.has_quantiles:
+            return mean
+        moved = torch.from_numpy(np.sort(self._scaled(mean) + np.asarray(self.margins), axis=1))
+        amounts: np.ndarray = self.networks[0].network.amount.invert(moved).numpy()
+        return amounts
 
     def attention(self, inputs: RecordInputs, rows: np.ndarray) -> StepWeights:
         """What each query weighed of the sequence, the mean of the networks."""

@@ -32,7 +32,7 @@ def training_of(row: str) -> Callable[..., dict[str, PendingRun]]:
         config: dict[str, Any],
     ) -> dict[str, PendingRun]:
         """The runs of the model, none if it is not asked for; those of the same data, parameters and code are kept."""
-        from crm_pipelines.benchmark.risk import RISK, base_of, plan_runs, within_days  # torch takes seconds to import
+        from crm_pipelines.benchmark.risk import RISK, base_of, plan_runs  # torch takes seconds to import
         from crm_pipelines.benchmark.running import variants_of, within_budget
         from crm_pipelines.models.registry import risk_model
 
@@ -42,10 +42,10 @@ def training_of(row: str) -> Callable[..., dict[str, PendingRun]]:
         views = {
             f"{split[PROTOCOL]}/fold={split[FOLD]}": partial(assemble, split, record_arrays) for split in record_splits
         }
+        if "horizon_days" in risk_model(model).Config.model_fields:  # the silence that is asked about
+            config = {"horizon_days": source_spec.records.label_days, **config}
         main = parse(risk_model(model).Config, config, f"{RISK}.{row}.config")
         main = within_budget(main, source_spec.training_events)
-        if source_spec.records is not None:
-            main = within_days(main, source_spec.records.label_days)
         runs = runs.model_copy(update={"seeds": runs.seeds[: source_spec.most_seeds]})
         variants = variants_of(risk_model(model), main, runs.studies if row == model else ())
         return plan_runs(row, variants, source, views, data_fingerprint({"records": record_arrays}), runs)
