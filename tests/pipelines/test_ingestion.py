@@ -76,7 +76,7 @@ def test_the_template_of_an_own_block_is_valid(project):
 
 def test_the_template_of_own_records_is_valid(project):
     text = (project / "docs/sources.md").read_text(encoding="utf-8")
-    template = text.split("```yaml")[2].split("```", 1)[0]
+    template = text.split("## Records, for risk")[1].split("```yaml")[1].split("```", 1)[0]
     records = select_source(yaml.safe_load(template)["sources"], "my_loans").records
     assert records.reader == "records"
     assert list(records.classes.values()) == ["pays", "defaults"]

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from crm_pipelines.config import Parameters
 from crm_pipelines.training.parameters import TrainingParameters
-from crm_pipelines.training.seeds import seed_everything
+from crm_pipelines.training.seeds import seed_everything, smallest_as_zero
 from crm_pipelines.training.weights import load_weights, save_weights
 
 CHUNK = 4096
@@ -146,6 +146,7 @@ class NeuralFrame(Generic[I, L, S]):
         return {}
 
     # -- the contract ------------------------------------------------------------------------------------------
+    @smallest_as_zero()
     def fit(self, inputs: I) -> list[dict[str, float]]:
         """Train on ``inputs.train``, stop and choose on ``inputs.validation``; return one row an epoch."""
         from crm_pipelines.training.trainer import train  # Lightning takes seconds to import
@@ -173,6 +174,7 @@ class NeuralFrame(Generic[I, L, S]):
         size = min(len(inputs.train), STANDARDISED_ON)
         return torch.from_numpy(np.sort(draw.choice(inputs.train, size, replace=False)))
 
+    @smallest_as_zero()
     def time_steps(self, inputs: I, batch_size: int, steps: int) -> float:
         """Median seconds of one training step of ``batch_size`` ids; the fitted model stays as it is.
 
@@ -207,6 +209,7 @@ class NeuralFrame(Generic[I, L, S]):
         """Read the same log as another model of the same kind, so that it is held once."""
         self._log = other._log
 
+    @smallest_as_zero()
     def predict_proba(self, inputs: I, ids: np.ndarray) -> np.ndarray:
         """Class probabilities (B, C) of the given ids."""
         assert self.sizes is not None
