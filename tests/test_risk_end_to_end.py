@@ -60,6 +60,8 @@ class TestWholeRun:
         for text in ("Table 1: performance", "Table 2: efficiency", "Who to contact", "Attention by step", "leaky"):
             assert text in page
         assert "BG/NBD was not run" in page
+        assert "Records by outcome" in page
+        assert "Folds and columns of the records" in page
 
     def test_the_cleaning_report_adds_up(self, finished):
         rows = pd.read_csv(finished / "08_reporting/demo/records/cleaning_report.csv").groupby("step")["rows"].sum()

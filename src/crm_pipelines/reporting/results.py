@@ -247,6 +247,7 @@ def _read_source(folder: Path) -> SourceResults | None:
             and child.name not in (PREPROCESSING, RECORDS, SEQUENCES)
             and (pipeline := _read_pipeline(child)) is not None
         ),
+        records=_read_records(folder / RECORDS),
     )
     nothing = not (source.overview or source.splits or source.pipelines or source.records) and source.cleaning is None
     return None if nothing else source
