@@ -146,7 +146,6 @@ class NeuralFrame(Generic[I, L, S]):
         return {}
 
     # -- the contract ------------------------------------------------------------------------------------------
-    @smallest_as_zero()
     def fit(self, inputs: I) -> list[dict[str, float]]:
         """Train on ``inputs.train``, stop and choose on ``inputs.validation``; return one row an epoch."""
         from crm_pipelines.training.trainer import train  # Lightning takes seconds to import
@@ -156,15 +155,16 @@ class NeuralFrame(Generic[I, L, S]):
         self.network = self.build(self.sizes)
         log = self.log_of(inputs)
         self.start(inputs, log)
-        history = train(
-            self.network,
-            lambda ids: self.loss(log, ids),
-            *self.parts(inputs, log),
-            self.training(inputs),
-            self.seed,
-            self.after_epoch,
-            self.groups(log),
-        )
+        with smallest_as_zero():  # what is fitted before and after keeps every number
+            history = train(
+                self.network,
+                lambda ids: self.loss(log, ids),
+                *self.parts(inputs, log),
+                self.training(inputs),
+                self.seed,
+                self.after_epoch,
+                self.groups(log),
+            )
         self.finish(inputs, log)
         return history
 

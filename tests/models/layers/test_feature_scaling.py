@@ -71,3 +71,20 @@ def test_missing_values_are_left_out_and_a_column_without_any_says_nothing():
     x = torch.cat([whole, torch.ones_like(whole)], dim=1)
     torch.testing.assert_close(layer(x)[:, [0, 2]], alone(whole))
     assert torch.isfinite(layer(x)).all()
+
+
+def test_numbers_too_small_for_a_processor_in_a_hurry_count_as_zero():
+    rows = torch.cat([torch.randn(300), torch.full((100,), 1e-41), torch.full((100,), -1e-41)]).unsqueeze(1)
+    scaling = FeatureScaling(1)
+    scaling.fit(rows)
+    some = torch.tensor([[0.0], [1e-41], [-1e-41], [0.5]])
+    usual, level = scaling(some)[:, 1], scaling.level.clone()
+    assert len(set(usual[:3].tolist())) == 1
+    torch.set_flush_denormal(True)
+    try:
+        scaling._draw()
+        hurried = scaling(some)[:, 1]
+    finally:
+        torch.set_flush_denormal(False)
+    assert torch.equal(scaling.level, level)
+    assert torch.equal(hurried, usual)

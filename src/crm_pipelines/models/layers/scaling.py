@@ -22,6 +22,8 @@ such inputs where the network has learned."""
 _BITS = 14
 """Leading bits of a float32: its sign, its exponent and five of its mantissa."""
 _BUCKETS = 1 << _BITS
+_DENORMAL = slice(_BUCKETS // 2 - (1 << (_BITS - 9)), _BUCKETS // 2 + (1 << (_BITS - 9)))
+"""Buckets of numbers below 1e-38: they share the score of 0, since a processor may be told to take them for it."""
 _THINNEST = 1e-30
 """Buckets below this width, all of them around zero, hold one score."""
 
@@ -75,13 +77,14 @@ class FeatureScaling(nn.Module):
         A bucket whose knots are all alike, a count or a flag, has the score of their middle rank throughout.
         """
         features = len(self.knots)
-        bucket = _bucket(self.knots)  # (F, Q)
+        knots = torch.where(self.knots.abs() < torch.finfo(torch.float32).tiny, 0.0, self.knots)
+        bucket = _bucket(knots)  # (F, Q)
         inside = torch.zeros(features, _BUCKETS, device=bucket.device)
-        inside.scatter_add_(1, bucket, torch.ones_like(self.knots))
+        inside.scatter_add_(1, bucket, torch.ones_like(knots))
         up_to = inside.cumsum(dim=1)
         below = up_to - inside
         differs = torch.zeros(features, _BUCKETS, dtype=torch.bool, device=bucket.device)
-        unlike = (bucket[:, 1:] == bucket[:, :-1]) & (self.knots[:, 1:] != self.knots[:, :-1])
+        unlike = (bucket[:, 1:] == bucket[:, :-1]) & (knots[:, 1:] != knots[:, :-1])
         row, column = torch.nonzero(unlike, as_tuple=True)
         differs[row, bucket[row, column]] = True
         low, high = _edges(bucket.device)  # (buckets,)
@@ -90,6 +93,7 @@ class FeatureScaling(nn.Module):
         line = differs & (width > _THINNEST)
         slope = torch.where(line, (end - start) / width.clamp(min=_THINNEST), torch.zeros_like(start))
         level = torch.where(line, start - slope * low, middle)
+        level[:, _DENORMAL] = level[:, _BUCKETS // 2].unsqueeze(1)
         self.level, self.slope = level.flatten(), slope.flatten()
 
     def forward(self, x: Tensor) -> Tensor:
