@@ -148,7 +148,7 @@ MISTAKES = {
     ),
     "UTF-16": Mistake((LOG, "UTF-16", "save it as UTF-8"), {LOG: good_log().encode("utf-16")}),
     "a cell too many": Mistake((LOG, "line 3", "6 columns instead of 5"), {LOG: swapped("basket,", "basket,again,")}),
-    "packed, but not by its name": Mistake((LOG, "gzip", "'.gz'"), {LOG: gzip.compress(good_log().encode())}),
+    "packed, but not by its name": Mistake((LOG, "gzip", "'.gz'"), {LOG: gzip.compress(good_log().encode(), mtime=0)}),
     "ids of two kinds": Mistake((LOG, "column 'Client'", "mixes", "ids: text"), {LOG: swapped("c7,p5", "17,p5")}),
     "milliseconds for seconds": Mistake((LOG, "column 'When'", "milliseconds"), {LOG: MILLISECONDS.encode()}),
     "too few events to split": Mistake(
