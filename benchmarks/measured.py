@@ -1,14 +1,22 @@
-"""What a command costs: wall time, CPU time and peak memory of a process of its own."""
+"""What work costs: CPU time of a call; wall time, CPU time and peak memory of a command in a process of its own."""
 
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 PROJECT = Path(__file__).parents[1]
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """CPU seconds of one call."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 @dataclass(frozen=True)

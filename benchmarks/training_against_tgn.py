@@ -14,12 +14,11 @@ ratio is what counts.
 """
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from measured import cpu_seconds
 from prepared import load
 from torch import Tensor, nn
 from torch_geometric.nn import TGNMemory, TransformerConv
@@ -83,13 +82,6 @@ class TGN(nn.Module):
         self.memory.detach()
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """CPU seconds of one call."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
-
-
 def main() -> None:
     """Print both rates and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -131,7 +123,7 @@ def main() -> None:
     theirs_seen = options.events // TGN_BATCH * TGN_BATCH
     for _ in range(3):  # neighbourhoods of TGN fill up
         ours(), theirs()
-    rates = [(ours_seen / seconds(ours), theirs_seen / seconds(theirs)) for _ in range(options.rounds)]
+    rates = [(ours_seen / cpu_seconds(ours), theirs_seen / cpu_seconds(theirs)) for _ in range(options.rounds)]
     mine, other = (float(np.median(column)) for column in zip(*rates, strict=True))
     print(f"{options.source}: one thread, width {WIDTH}, {NEIGHBOURS} neighbours, events per CPU second in training")
     print(f"  TFP-Net (batch {training.batch_size})  {mine:8,.0f}")
@@ -145,8 +137,8 @@ def main() -> None:
     with torch.no_grad():
         pairs = [
             (
-                seconds(lambda: model.predict_proba(inputs, inputs.test[:INFERENCE_BATCH])),
-                seconds(lambda: tgn.score(batch, tgn.target[batch])),
+                cpu_seconds(lambda: model.predict_proba(inputs, inputs.test[:INFERENCE_BATCH])),
+                cpu_seconds(lambda: tgn.score(batch, tgn.target[batch])),
             )
             for _ in range(options.rounds + 3)
         ][3:]

@@ -34,10 +34,48 @@ def test_every_part_can_be_switched_off(part, inputs):
     assert not np.allclose(*both, atol=1e-6)
 
 
+class TestTwoLayers:
+    @pytest.fixture(scope="class")
+    def network(self, inputs):
+        model = TFPNet(TFPNetConfig(**QUICK, layers=2), 1)
+        model.fit(inputs)
+        model.network.eval()
+        return model.network
+
+    def test_an_event_that_many_histories_hold_is_embedded_as_it_is_alone(self, network, inputs):
+        log = EventLog(inputs)
+        events = torch.from_numpy(inputs.test[:64])
+        with torch.no_grad():
+            together = network(log, events)[0].logits
+            alone = torch.cat([network(log, event)[0].logits for event in events.split(1)])
+        torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+
+    def test_the_neighbours_own_past_matters(self, network, inputs):
+        """A customer whose one item was met before by others is not one whose item was not."""
+        log, events = EventLog(inputs), torch.from_numpy(inputs.test[:64])
+        with torch.no_grad():
+            deep = network(log, events)[0].logits
+            network.config, before = network.config.model_copy(update={"layers": 1}), network.config
+            flat = network(log, events)[0].logits
+            network.config = before
+        assert not torch.allclose(deep, flat, atol=1e-4)
+
+    def test_events_of_the_same_moment_or_later_say_nothing(self, network, inputs):
+        """The embedding of an entity at an event is the same whatever behaviour comes with the event and after it."""
+        log, event = EventLog(inputs), torch.from_numpy(inputs.test[:1])
+        past = log.history("customer", event, 4)
+        assert past.mask.any()
+        with torch.no_grad():
+            before = network._context(log, "customer", past)
+            last = int(past.events[past.mask].max())
+            log.behaviour[last:] = 0
+            torch.testing.assert_close(network._context(log, "customer", past), before)
+
+
 def test_the_studies_are_variants_that_can_be_built_and_differ_from_the_main_one():
     main = TFPNetConfig(training=TrainingParameters(epochs=3, learning_rate=5e-4))
     ablation = variants_of(TFPNet, main, ["ablation"])
-    assert len(ablation) == 12
+    assert len(ablation) == 13
     assert ablation.pop("main") is main
     assert ablation.pop("entire_scaling") == main  # the same model; its inputs differ
     assert all(config != main for config in ablation.values())

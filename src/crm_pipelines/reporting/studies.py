@@ -42,6 +42,7 @@ ABLATIONS: Final = {
     "deepfm_only": "DeepFM only",
     "tgat_deepfm": "TGAT and DeepFM",
     "protonet_cold_start": "answers from prototypes alone",
+    "two_layers": "with two rounds of attention",
     "entire_scaling": "scaled by all data, test part too (a leak)",
 }
 """Variants of Table 5, as they are called on the page."""

@@ -1,5 +1,7 @@
 """What a network reads of one past event: the token z_j of sequences and neighbourhoods."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -32,13 +34,21 @@ class EventTokens(nn.Module):
         """token"""
 
     def forward(
-        self, log: EventLog, side: str, events: Tensor, k: int, customers: EntityEmbedding, items: EntityEmbedding
+        self,
+        log: EventLog,
+        side: str,
+        events: Tensor,
+        k: int,
+        customers: EntityEmbedding,
+        items: EntityEmbedding,
+        context: Callable[[History], Tensor] | None = None,
     ) -> tuple[Tensor, History]:
         """Tokens (B, K, token), the most recent last, and the history they describe; masked ones mean nothing.
 
         Args:
             log: the log. side: whose history, ``customer`` or ``item``. events: queries (B,). k: K.
             customers, items: embeddings of the other side's entities.
+            context: gives what is added to the entity of each event (B, K, entity_width).
         """
         past = log.history(side, events, k)
         if side == "customer":  # the neighbours of a customer are items
@@ -49,6 +59,8 @@ class EventTokens(nn.Module):
             other = take(log.customer, past.events)
             same = other == log.customer[events].unsqueeze(1)
             entity = customers(take(log.customer_static, other), take(log.customer_codes, other))
+        if context is not None:
+            entity = entity + context(past)
         category = log.category[events].unsqueeze(1)
         related = (take(log.category, past.events) == category) & (category >= 0)
         span = self.time(past.age)
