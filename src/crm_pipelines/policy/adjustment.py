@@ -143,7 +143,7 @@ def adjust(
 ) -> Adjusted:
     """Put retention actions into plans, under every rule.
 
-    The budget goes to the plans in which the first retention action has the highest expected value.
+    The budget goes to the plans in which the first retention action has the highest expected value for what it costs.
 
     Args:
         probability: (n,) of churn, nan where unknown. value: (n,) of a customer who stays.
@@ -180,7 +180,7 @@ def adjust(
     over_budget = np.zeros(n, dtype=bool)
     if policy.budget is not None:
         bill = spent(count)
-        ranked = np.argsort(-best, kind="stable")
+        ranked = np.argsort(-best / np.maximum(bill, 1e-12), kind="stable")
         ranked = ranked[bill[ranked] > 0]
         over_budget[ranked] = np.cumsum(bill[ranked]) > policy.budget
         count = np.where(over_budget, 0, count)

@@ -1,36 +1,135 @@
 """What the policy is worth beside leaving plans alone and a discount for everybody, at the same budget.
 
-Effects are learnt on one half of the customers and the policy is valued on the other, and the other way round, so that
-no contact is used to choose what it is counted for.
+Answers are learnt from one half of the customers and the policy is valued on the contacts of the other, and the other
+way round, so that no contact is used to choose what it is counted for.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from crm_pipelines.config import PolicyParameters
+from crm_pipelines.columns import CUSTOMER_ID
+from crm_pipelines.config import EntitySpec, PolicyParameters
 from crm_pipelines.policy.adjustment import Adjusted, adjust, recommendation, retention_actions
-from crm_pipelines.policy.contacts import Effects, learn_effects, policy_value
+from crm_pipelines.policy.contacts import OUTCOMES, policy_value
+from crm_pipelines.policy.response import ResponseModel, activity
 
 Floats = NDArray[np.float64]
 POLICY_COLUMNS: Final = ("policy", "value", "low", "high", "cost_per_contact", "matched", "n")
 ADJUSTED_BY_RISK, UNADJUSTED, FOR_EVERYBODY = "adjusted by risk", "no adjustment", "{} for everyone"
+LEAST_CONTACTS: Final = 30
+LEAST_CUSTOMERS: Final = 50
+"""Contacts of every action in the catalogue, and customers, below which nothing is learnt from a log of contacts."""
 
 
-def effects_of(contacts: pd.DataFrame, at_risk: NDArray[np.bool_], policy: PolicyParameters) -> Effects:
-    """Effects of the retention actions on customers at risk; the catalogue's where the log tells nothing.
+class Evidence(NamedTuple):
+    """Logged contacts with known chances and outcomes, and what was known of their customers then.
+
+    Attributes:
+        contacts: ``customer_id, sent_at, action, chance, spend``, n rows.
+        customers: n rows, as of the contact.
+        numeric, categorical: their columns.
+    """
+
+    contacts: pd.DataFrame
+    customers: pd.DataFrame
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+
+    def rows(self, chosen: NDArray[np.bool_]) -> "Evidence":
+        """Some of the contacts (n,)."""
+        return self._replace(
+            contacts=self.contacts[chosen].reset_index(drop=True),
+            customers=self.customers[chosen].reset_index(drop=True),
+        )
+
+    def model(self, policy: PolicyParameters) -> ResponseModel | None:
+        """Answers to the actions of the catalogue; None where the contacts are too few to learn from."""
+        names = (recommendation(policy), *retention_actions(policy))
+        count = self.contacts["action"].value_counts().reindex(list(names)).fillna(0)
+        lost = self.contacts["spend"] <= 0
+        few = count.min() < LEAST_CONTACTS or self.contacts[CUSTOMER_ID].nunique() < LEAST_CUSTOMERS
+        if few or lost.nunique() < 2:
+            return None
+        return ResponseModel(names, self.numeric, self.categorical).fit(
+            self.customers,
+            self.contacts["action"].to_numpy(dtype=str),
+            self.contacts["spend"].to_numpy(dtype=np.float64),
+            self.contacts["chance"].to_numpy(dtype=np.float64),
+            self.contacts[CUSTOMER_ID].to_numpy(dtype=str),
+        )
+
+
+def known_of(
+    customer_ids: NDArray[np.str_],
+    moments: NDArray[np.int64],
+    customers: pd.DataFrame,
+    log: pd.DataFrame,
+    spec: EntitySpec,
+) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
+    """(n) rows of what is known of customers at given moments, its numeric and its categorical columns.
 
     Args:
-        contacts: with ``action``; and ``chance, spend`` where outcomes are known.
-        at_risk: (contacts,) whose probability of churn is above the threshold.
+        customer_ids, moments: (n,). customers: ``customer_id`` and attributes. log: of interactions.
+        spec: which attribute is what; sensitive ones are left out.
+    """
+    past = activity(log, customer_ids, moments)
+    attributes = customers.drop_duplicates(CUSTOMER_ID).set_index(CUSTOMER_ID).reindex(customer_ids)
+    numeric = tuple(name for name in spec.numeric if name in attributes.columns)
+    categorical = tuple(name for name in spec.categorical if name in attributes.columns)
+    table = pd.concat([past, attributes[[*numeric, *categorical]].reset_index(drop=True)], axis=1)
+    return table, (*past.columns, *numeric), categorical
+
+
+def evidence_of(
+    contacts: pd.DataFrame, customers: pd.DataFrame, log: pd.DataFrame, spec: EntitySpec
+) -> Evidence | None:
+    """The contacts with chances and outcomes; None without any."""
+    if not set(OUTCOMES) <= set(contacts.columns) or contacts.empty or log.empty:
+        return None
+    contacts = contacts.reset_index(drop=True)
+    table, numeric, categorical = known_of(
+        contacts[CUSTOMER_ID].to_numpy(dtype=str), contacts["sent_at"].to_numpy(dtype=np.int64), customers, log, spec
+    )
+    return Evidence(contacts, table, numeric, categorical)
+
+
+class Judged(NamedTuple):
+    """What a plan is adjusted by, for n customers.
+
+    Attributes:
+        risk: (n,) probability of churn, nan where unknown. effects: (n, R) share of churners whom each action keeps.
+        value: (n,) of one who stays.
+    """
+
+    risk: Floats
+    effects: Floats
+    value: Floats
+
+
+def judge(
+    model: ResponseModel | None, table: pd.DataFrame, risk: Floats, value: Floats, policy: PolicyParameters
+) -> Judged:
+    """Risk, effects and value by what was learnt, or by churn and the catalogue where nothing was.
+
+    With a threshold on the probability of churn, that of the churn model decides; ``expected_value`` asks what is lost
+    without an action, which the answers to contacts tell better where there are any.
+
+    Args:
+        model: answers learnt. table: n customers as `known_of` has them.
+        risk: (n,) of the churn model. value: (n,) as declared.
     """
     names = retention_actions(policy)
-    prior = np.array([policy.actions[name].effect for name in names])
-    if not policy.learn_effects or not {"chance", "spend"} <= set(contacts.columns):
-        return Effects(prior, np.zeros(len(names), dtype=np.int64))
-    return learn_effects(contacts[at_risk], names, prior, recommendation(policy))
+    if model is None or not policy.learn_effects:
+        prior = np.array([policy.actions[name].effect for name in names])
+        return Judged(risk, np.tile(prior, (len(risk), 1)), value)
+    found = model.answers(table)
+    base = found.lost[:, :1]
+    effects = np.clip(1.0 - found.lost[:, 1:] / base, 0.0, 1.0)
+    worth = value if policy.value_column is not None else found.worth
+    return Judged(base[:, 0] if policy.threshold == "expected_value" else risk, effects, worth)
 
 
 def first_actions(found: Adjusted, policy: PolicyParameters) -> NDArray[np.str_]:
@@ -39,70 +138,89 @@ def first_actions(found: Adjusted, policy: PolicyParameters) -> NDArray[np.str_]
     return names[found.action[:, 0]]  # -1 is the last: a step of the original plan recommends
 
 
-def compare_policies(
-    contacts: pd.DataFrame, risk: pd.Series, value: pd.Series, may: pd.DataFrame, policy: PolicyParameters
-) -> pd.DataFrame:
-    """Value of one contact under each policy, by inverse propensity.
+def policies(
+    evidence: Evidence,
+    now: int,
+    risk: pd.Series,
+    value: pd.Series,
+    may: pd.DataFrame,
+    policy: PolicyParameters,
+) -> tuple[pd.DataFrame, dict[str, NDArray[np.str_]]]:
+    """The contacts on which policies can be compared (n rows), and what each policy would have done (n,).
 
     Every policy spends the same on retention: the given budget, or what the adjusted plans take where none is given;
-    the discount goes to customers in a random order until it is spent.
+    the discount goes to contacts in a random order until it is spent. A threshold on churn is valued on contacts after
+    ``now`` alone, since the risk has seen what came before.
 
     Args:
-        contacts: ``customer_id, action, chance, spend``, after the moment that ``risk`` is of.
+        evidence: logged contacts. now: UTC seconds.
         risk: probability of churn by customer id. value: worth by customer id. may: eligibility by customer id, a
-            column for each retention action.
+            column for each retention action; contacts of other customers are left out.
         policy: the policy.
+    """
+    usable = evidence.contacts[CUSTOMER_ID].isin(may.index).to_numpy(dtype=bool)
+    if policy.threshold != "expected_value":
+        usable = usable & evidence.contacts[CUSTOMER_ID].isin(risk.dropna().index).to_numpy(dtype=bool)
+        usable = usable & (evidence.contacts["sent_at"] >= now).to_numpy(dtype=bool)
+    evidence = evidence.rows(usable)
+    whose = evidence.contacts[CUSTOMER_ID].to_numpy(dtype=str)
+    ids, place = np.unique(whose, return_inverse=True)
+    draw = np.random.default_rng(policy.seed)
+    half = (draw.permutation(len(ids)) % 2)[place]
+    names = retention_actions(policy)
+    everybody = min(names, key=lambda name: (name != "discount", -policy.actions[name].cost))
+    prices = {name: policy.actions[name].cost for name in names}
+    plain = np.full(len(whose), recommendation(policy), dtype=object)
+    adjusted, blanket = plain.copy(), plain.copy()
+    for side in (0, 1):
+        mine = half == side
+        part = evidence.rows(mine)
+        judged = judge(
+            evidence.rows(~mine).model(policy),
+            part.customers,
+            risk.reindex(whose[mine]).to_numpy(dtype=np.float64),
+            value.reindex(whose[mine]).to_numpy(dtype=np.float64),
+            policy,
+        )
+        share = None if policy.budget is None else policy.budget * mine.sum() / len(may)
+        found = adjust(
+            judged.risk,
+            judged.value,
+            judged.effects,
+            may.loc[whose[mine]].to_numpy(dtype=bool),
+            np.zeros(mine.sum(), dtype=bool),
+            np.zeros(mine.sum(), dtype=np.int64),
+            policy.model_copy(update={"budget": share}),
+        )
+        adjusted[mine] = first_actions(found, policy)
+        spent = sum(prices.get(name, 0.0) for name in adjusted[mine]) if share is None else share
+        order = draw.permutation(np.flatnonzero(mine))
+        reached = int(spent / prices[everybody] + 1e-9) if prices[everybody] else len(order)
+        blanket[order[:reached]] = everybody
+    chosen = {ADJUSTED_BY_RISK: adjusted, UNADJUSTED: plain, FOR_EVERYBODY.format(everybody): blanket}
+    return evidence.contacts, {name: actions.astype(str) for name, actions in chosen.items()}
+
+
+def compare_policies(
+    evidence: Evidence | None,
+    now: int,
+    risk: pd.Series,
+    value: pd.Series,
+    may: pd.DataFrame,
+    policy: PolicyParameters,
+) -> pd.DataFrame:
+    """Value of one contact under each of the `policies`, by inverse propensity.
 
     Returns:
         `POLICY_COLUMNS`, a row for each policy; no rows where nothing was logged with chances and outcomes.
     """
-    if not {"chance", "spend"} <= set(contacts.columns):
-        return pd.DataFrame(columns=list(POLICY_COLUMNS))
-    contacts = contacts[contacts["customer_id"].isin(risk.index)].reset_index(drop=True)
-    if contacts.empty:
-        return pd.DataFrame(columns=list(POLICY_COLUMNS))
-    ids = np.asarray(risk.index, dtype=str)
-    draw = np.random.default_rng(policy.seed)
-    half = draw.permutation(len(ids)) % 2
-    names = retention_actions(policy)
-    one = policy.model_copy(update={"budget": None if policy.budget is None else policy.budget / 2})
-    everybody = min(names, key=lambda name: (name != "discount", -policy.actions[name].cost))
-    chosen = {ADJUSTED_BY_RISK: {}, UNADJUSTED: {}, FOR_EVERYBODY.format(everybody): {}}  # type: dict[str, dict[str, str]]
-    threshold = 0.5 if policy.threshold == "expected_value" else float(policy.threshold)
-    spent = dict.fromkeys(chosen, 0.0)
-    for side in (0, 1):
-        learnt = contacts[contacts["customer_id"].isin(ids[half != side])]
-        at_risk = learnt["customer_id"].map(risk).to_numpy(dtype=np.float64) > threshold
-        effects = effects_of(learnt, at_risk, policy).share
-        mine = ids[half == side]
-        found = adjust(
-            risk[mine].to_numpy(dtype=np.float64),
-            value[mine].to_numpy(dtype=np.float64),
-            effects,
-            may.loc[mine].to_numpy(dtype=bool),
-            np.zeros(len(mine), dtype=bool),
-            np.zeros(len(mine), dtype=np.int64),
-            one,
-        )
-        first = first_actions(found, policy)
-        costs = np.array([policy.actions[name].cost if name in names else 0.0 for name in first])
-        budget = float(costs.sum()) if one.budget is None else one.budget
-        order = draw.permutation(len(mine))
-        price = policy.actions[everybody].cost
-        reached = order[: int(budget / price + 1e-9)] if price else order
-        blanket = np.full(len(mine), recommendation(policy), dtype=object)
-        blanket[reached] = everybody
-        chosen[ADJUSTED_BY_RISK] |= dict(zip(mine, first, strict=True))
-        chosen[UNADJUSTED] |= dict.fromkeys(mine, recommendation(policy))
-        chosen[FOR_EVERYBODY.format(everybody)] |= dict(zip(mine, blanket, strict=True))
-        spent[ADJUSTED_BY_RISK] += float(costs.sum())
-        spent[FOR_EVERYBODY.format(everybody)] += price * len(reached)
-    prices = {name: action.cost for name, action in policy.actions.items()}
     rows = []
-    for name, by_customer in chosen.items():
-        actions = contacts["customer_id"].map(by_customer).to_numpy(dtype=str)
-        estimate = policy_value(contacts, actions, prices, seed=policy.seed)
-        rows.append(
-            (name, estimate.value, estimate.low, estimate.high, spent[name] / len(ids), estimate.matched, estimate.n)
-        )
+    if evidence is not None:
+        contacts, chosen = policies(evidence, now, risk, value, may, policy)
+        prices = {name: action.cost for name, action in policy.actions.items()}
+        retention = retention_actions(policy)
+        for name, actions in chosen.items() if len(contacts) else ():
+            estimate = policy_value(contacts, actions, prices, seed=policy.seed)
+            cost = np.mean([prices[action] if action in retention else 0.0 for action in actions])
+            rows.append((name, estimate.value, estimate.low, estimate.high, cost, estimate.matched, estimate.n))
     return pd.DataFrame(rows, columns=list(POLICY_COLUMNS))

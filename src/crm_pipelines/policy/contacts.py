@@ -72,47 +72,6 @@ def recent_contacts(contacts: pd.DataFrame, customer_ids: NDArray[np.str_], now:
     return np.asarray(counted.reindex(customer_ids).fillna(0), dtype=np.int64)
 
 
-class Effects(NamedTuple):
-    """What actions do to customers at risk.
-
-    Attributes:
-        share: (R,) of those otherwise lost whom each action keeps, between 0 and 1.
-        contacts: (R,) on how many contacts it rests.
-    """
-
-    share: Floats
-    contacts: NDArray[np.int64]
-
-
-def learn_effects(
-    contacts: pd.DataFrame, actions: tuple[str, ...], prior: Floats, base: str, weight: float = 30.0
-) -> Effects:
-    """Share of lost customers that each action keeps, against ``base``, by inverse propensity.
-
-    A customer without any spend after the contact is lost. Estimates are pulled towards ``prior`` (R,) as by ``weight``
-    contacts, and are never below 0.
-
-    Args:
-        contacts: of customers at risk, with ``action, chance, spend``.
-    """
-    lost = (contacts["spend"] <= 0).to_numpy(dtype=np.float64)
-    odds = 1.0 / contacts["chance"].to_numpy(dtype=np.float64)
-
-    def rate(action: str) -> tuple[float, int]:
-        mine = (contacts["action"] == action).to_numpy(dtype=bool)
-        total = float(odds[mine].sum())
-        return (float((odds * lost)[mine].sum() / total) if total else np.nan), int(mine.sum())
-
-    reference = rate(base)[0]
-    share, counts = np.array(prior, dtype=np.float64), np.zeros(len(actions), dtype=np.int64)
-    for number, action in enumerate(actions):
-        found, count = rate(action)
-        if count and reference > 0:
-            share[number] = (count * (1 - found / reference) + weight * prior[number]) / (count + weight)
-            counts[number] = count
-    return Effects(np.clip(share, 0.0, 1.0), counts)
-
-
 class PolicyValue(NamedTuple):
     """Estimated profit of a contact under a policy.
 

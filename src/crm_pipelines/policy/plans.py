@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crm_pipelines.columns import CUSTOMER_ID, MODEL
-from crm_pipelines.config import PolicyParameters
+from crm_pipelines.config import EntitySpec, PolicyParameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.policy import adjustment
-from crm_pipelines.policy.comparison import compare_policies, effects_of
+from crm_pipelines.policy.comparison import compare_policies, evidence_of, judge, known_of
 from crm_pipelines.policy.contacts import recent_contacts
 from crm_pipelines.sequences.preparation import STEPS
 
@@ -22,7 +22,8 @@ class Decisions(NamedTuple):
     Attributes:
         plans: one row per customer, in the order of their ids.
         policy: what the policy is worth (``comparison.POLICY_COLUMNS``).
-        effects: ``action, effect, contacts``: what retention actions are taken to do, on how many contacts.
+        effects: ``action, effect, contacts``: which share of churners retention actions are taken to keep, over all
+            customers, and how many contacts that rests on.
     """
 
     plans: pd.DataFrame
@@ -35,6 +36,8 @@ def engagement_plans(
     churn_scores: pd.DataFrame,
     contacts: pd.DataFrame,
     customers: pd.DataFrame,
+    log: pd.DataFrame,
+    attributes: EntitySpec,
     now: int,
     bands: Mapping[str, float],
     policy: PolicyParameters,
@@ -44,8 +47,11 @@ def engagement_plans(
 
     Args:
         item_plans: of `benchmark.plans.item_plans`. churn_scores: ``customer_id, churn_probability, churn_model``.
-        contacts: of `contacts.read_contacts`; those before ``now`` count for the cap, later ones measure the policy.
+        contacts: of `contacts.read_contacts`; the latest before ``now`` count for the cap, and all of them teach what
+            actions do and what the policy is worth where their chances and outcomes are known.
         customers: ``customer_id`` and attributes.
+        log: ``customer_id, timestamp, behaviour`` of interactions; no rows where the source has no times.
+        attributes: which attribute of the customers is what.
         now: UTC seconds; 0 where the source has no times.
         bands: name -> probability below which a customer belongs to it.
         policy: the policy.
@@ -58,32 +64,32 @@ def engagement_plans(
     table = table.sort_values(CUSTOMER_ID, kind="stable").reset_index(drop=True)
     table["events"] = table["events"].fillna(0).astype("int64")
     table["data"] = table["data"].fillna("records only")
-    known = customers.drop_duplicates(CUSTOMER_ID).set_index(CUSTOMER_ID)
-    attributes = known.reindex(table[CUSTOMER_ID]).reset_index(drop=True)
-    probability = table["churn_probability"].to_numpy(dtype=np.float64)
-    value = _value(attributes, len(table), policy)
-    may = adjustment.eligible(attributes, policy)
-    names = adjustment.retention_actions(policy)
     ids = table[CUSTOMER_ID].to_numpy(dtype=str)
-    risk = pd.Series(probability, index=ids).dropna()
-    later = contacts[contacts["sent_at"] >= now]
-    threshold = 0.5 if policy.threshold == "expected_value" else float(policy.threshold)
-    at_risk = later["customer_id"].map(risk).to_numpy(dtype=np.float64) > threshold
-    effects = effects_of(later, at_risk, policy)
+    known = customers.drop_duplicates(CUSTOMER_ID).set_index(CUSTOMER_ID).reindex(ids).reset_index(drop=True)
+    probability = table["churn_probability"].to_numpy(dtype=np.float64)
+    declared = _value(known, len(table), policy)
+    may = adjustment.eligible(known, policy)
+    names = adjustment.retention_actions(policy)
+    evidence = evidence_of(contacts, customers, log, attributes)
+    model = evidence.model(policy) if evidence is not None else None
+    judged = judge(None, table, probability, declared, policy)
+    if model is not None:
+        as_of_now = known_of(ids, np.full(len(ids), now), customers, log, attributes)[0]
+        judged = judge(model, as_of_now, probability, declared, policy)
     held = adjustment.hold_out(ids, policy.hold_out, policy.seed)
     found = adjustment.adjust(
-        probability,
-        value,
-        effects.share,
+        judged.risk,
+        judged.value,
+        judged.effects,
         may,
-        adjustment.forbidden(attributes, do_not_contact) | held,
+        adjustment.forbidden(known, do_not_contact) | held,
         recent_contacts(contacts, ids, now, policy.within_days),
         policy,
     )
     recommend = adjustment.recommendation(policy)
     before = np.column_stack([_named(recommend, table[f"item_{step}"]) for step in range(1, STEPS + 1)])
     table["churn_band"] = _band(probability, bands)
-    table["value"] = value
+    table["value"] = judged.value
     for step in range(STEPS):
         table[f"before_{step + 1}"] = before[:, step]
     after = _after(found, before, np.asarray(names, dtype=object))
@@ -94,8 +100,12 @@ def engagement_plans(
     table["retention_cost"], table["expected_value"] = found.cost, found.value
     table["hold_out"] = held
     columns = dict(zip(names, may.T, strict=True))
-    compared = compare_policies(later, risk, pd.Series(value, index=ids), pd.DataFrame(columns, index=ids), policy)
-    learnt = pd.DataFrame({"action": names, "effect": effects.share, "contacts": effects.contacts})
+    risk, value = pd.Series(probability, index=ids), pd.Series(declared, index=ids)
+    compared = compare_policies(evidence, now, risk, value, pd.DataFrame(columns, index=ids), policy)
+    weight = np.nan_to_num(judged.risk)[:, None]
+    kept = (judged.effects * weight).sum(axis=0) / max(float(weight.sum()), 1e-12)
+    count = contacts["action"].value_counts().reindex(list(names)).fillna(0) if model is not None else 0
+    learnt = pd.DataFrame({"action": names, "effect": kept, "contacts": np.asarray(count, dtype=np.int64)})
     return Decisions(table.rename(columns={MODEL: "item_model"}), compared, learnt)
 
 

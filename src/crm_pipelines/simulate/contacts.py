@@ -26,23 +26,23 @@ CHANCES: Final = np.array([[0.25, 0.2, 0.1, 0.15, 0.15, 0.15], [0.15, 0.15, 0.3,
 """Chance of each action for new and for established customers."""
 COSTS: Final = np.array([0.0, 0.2, 6.0, 0.5, 4.0, 5.0])
 """Of each action, in dollars; a discount's is the margin given away."""
-GONE: Final = 2.0
+GONE: Final = 3.0
 """How much more likely whoever had fallen silent in the period is to be lost (log-odds)."""
 
 _RESPONSE: Final = {
-    "bargain": (0.0, 0.2, 2.6, 0.2, 0.2, 0.0),
-    "loyal": (0.0, 0.2, 0.2, 0.3, 2.2, 0.0),
-    "browser": (0.0, 0.5, 1.0, 0.4, 0.0, 0.0),
-    "gift": (0.0, 0.3, 1.6, 0.4, 0.4, 0.0),
+    "bargain": (0.0, 0.4, 5.2, 0.4, 0.4, 0.0),
+    "loyal": (0.0, 0.4, 0.4, 0.6, 4.4, 0.0),
+    "browser": (0.0, 1.0, 2.0, 0.8, 0.0, 0.0),
+    "gift": (0.0, 0.6, 3.2, 0.8, 0.8, 0.0),
 }
-"""How far an action lowers the log-odds of being lost, by segment."""
-_SUPPORT: Final = 2.4
+"""How far an action lowers the log-odds of being lost, by segment: far, so that 600 customers show it."""
+_SUPPORT: Final = 4.8
 """The same of support, for customers whose satisfaction is below average by half a deviation or more."""
 
 
 def contact_value(customers: Customers) -> FloatArray:
     """(customers,) dollars that a customer who stays spends in thirty days, on average."""
-    return np.asarray(20.0 + 30.0 * np.sqrt(customers.activity), dtype=np.float64)
+    return np.asarray(40.0 + 60.0 * np.sqrt(customers.activity), dtype=np.float64)
 
 
 def lost_probability(parameters: SimulateParameters, customers: Customers) -> FloatArray:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from crm_pipelines.benchmark.curves import risk_curves
 from crm_pipelines.benchmark.results import data_fingerprint, stack
 from crm_pipelines.columns import (
+    BEHAVIOUR,
     CUSTOMER_ID,
     FOLD,
     MODEL,
@@ -211,14 +212,17 @@ def decide(
     """One row per customer with the plan before and after adjustment; what the policy is worth; what actions do."""
     from crm_pipelines.policy.plans import engagement_plans
 
-    end = 0
-    if source_spec.log is not None and not source_spec.log.in_order:
-        end = int(clean_interactions[TIMESTAMP].max().to_pyarrow().as_py() or 0) + 1
+    log = clean_interactions.select(CUSTOMER_ID, TIMESTAMP, BEHAVIOUR).to_pandas()
+    if source_spec.log is None or source_spec.log.in_order:
+        log = log.iloc[:0]  # without times
+    end = int(log[TIMESTAMP].max()) + 1 if len(log) else 0
     found = engagement_plans(
         item_plans,
         churn_scores,
         contacts,
         customers.to_pandas(),
+        log,
+        source_spec.customers,
         end,
         plans.bands,
         policy,
