@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline
 
 STAGES = (
     "simulate",
+    "check",
     "ingestion",
     "preprocessing",
     "coldstart",

@@ -3,6 +3,7 @@
 All questions about one file are answered in a single pass over it (:func:`inspect`), whatever their number.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -128,6 +129,10 @@ def number_rule(name: str, column: ir.StringColumn) -> Rule:
     """A rule that every cell of a column is a number, blank, or a mark of a missing value."""
 
     def advice(shown: str) -> str | None:
+        if re.fullmatch(r"[+-]?[0-9.]*,[0-9]+", shown):
+            return "Set 'decimal: \",\"' in the source block, or write decimals with a point and without separators"
+        if re.match(r"^[^0-9]{0,4} ?[0-9]", shown) and re.search(r"[€$£%]|[A-Z]{3}", shown):
+            return "Write the number without its currency or unit, or leave the column out of the source block"
         return "Write decimals with a point and without separators" if "," in shown and shown[-1:].isdigit() else None
 
     cell = trimmed(column)

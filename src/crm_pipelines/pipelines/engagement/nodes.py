@@ -195,7 +195,7 @@ def read_contacts(raw_files: RawFolder, source_spec: SourceSpec) -> pd.DataFrame
     """The log of contacts; no rows for a source without one."""
     from crm_pipelines.policy.contacts import read_contacts as read
 
-    return read(raw_files, source_spec.contacts)
+    return read(raw_files.written_as(source_spec), source_spec.contacts)
 
 
 def decide(
