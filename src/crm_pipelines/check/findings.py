@@ -137,7 +137,8 @@ def _telling(own: OwnFile, table: pd.DataFrame, spec: SourceSpec) -> list[Findin
     found = []
     for name, share in told.items():
         if share >= ALMOST_ALL and share > majority + 0.5 * (1 - majority):
-            what = f"tells the {'behaviour' if role == c.BEHAVIOUR else 'outcome'} in {100 * share:.1f} % of the rows by itself"
+            told_of = "behaviour" if role == c.BEHAVIOUR else "outcome"
+            what = f"tells the {told_of} in {100 * share:.1f} % of the rows by itself"
             advice = "it was probably written when that was known; do not declare it as an attribute"
             if own.roles.get(name) == "leaky":
                 continue

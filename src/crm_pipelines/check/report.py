@@ -34,7 +34,7 @@ def text(facts: Facts, source: str, findings: list[Finding], needs: list[dict[st
     lines += ["", "Pipelines"]
     for pipeline, rows in pd.DataFrame(needs).groupby("pipeline", sort=False):
         asked = [Need(r.requirement, r.needed, r.found, r.met, r.advice) for r in rows.itertuples()]
-        result = verdict(asked)
+        result = verdict(need.met for need in asked)
         run = f"   kedro run --pipelines={pipeline} --params=source={source}" if result.startswith(READY) else ""
         lines.append(f"  {pipeline:13} {result}{run}")
         for need in asked:

@@ -1,6 +1,6 @@
 """What each pipeline needs of a source, and whether it is there. A new pipeline adds one entry to `REQUIREMENTS`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -134,9 +134,9 @@ REQUIREMENTS: Final[Mapping[str, Asked]] = {
 """Pipeline -> what it asks of a source."""
 
 
-def verdict(needs: list[Need]) -> str:
-    """`READY`, `GAPS` or `NOT_READY`."""
-    met = {need.met for need in needs}
+def verdict(met: Iterable[str]) -> str:
+    """`READY`, `GAPS` or `NOT_READY`, from whether each need is met."""
+    met = set(met)
     return NOT_READY if NO in met else GAPS if WEAK in met else READY
 
 
@@ -154,6 +154,11 @@ def table(facts: Facts, limits: Limits) -> list[dict[str, Any]]:
         for pipeline, asked in REQUIREMENTS.items()
         for need in asked(facts, limits)
     ]
+
+
+def verdicts(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Pipeline -> `READY`, `GAPS` or `NOT_READY`, from the rows of `table`."""
+    return {name: verdict([row["met"] for row in rows if row["pipeline"] == name]) for name in REQUIREMENTS}
 
 
 def _of_records(

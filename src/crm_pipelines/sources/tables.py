@@ -35,8 +35,8 @@ def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
     if spec.interactions.one_kind:  # a list of orders, say
         if c.BEHAVIOUR in named:
             raise UserError(
-                f"Source '{spec.title}': 'interactions.columns' maps 'behaviour', so 'interactions.behaviours' must say "
-                "what its labels mean (label in the file: class)"
+                f"Source '{spec.title}': 'interactions.columns' maps 'behaviour', so 'interactions.behaviours' must "
+                "say what its labels mean (label in the file: class)"
             )
         target, known = (), tuple(name for name in MAPPABLE if name != c.BEHAVIOUR)
     needed = dict.fromkeys((c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, *target, *named))

@@ -71,7 +71,7 @@ def fitting_formats(shown: Sequence[str]) -> list[str]:
 
 def _is_time(cell: str, pattern: str) -> bool:
     try:
-        datetime.strptime(cell, pattern)  # noqa: DTZ007 - whether it fits is all that is asked
+        datetime.strptime(cell, pattern)
     except ValueError:
         return False
     return True

@@ -32,14 +32,8 @@ def inspect(
     needs = requirements.table(facts, requirements.Limits(split=split, folds=folds))
     profiles = [table for _, table in files] or [pd.DataFrame(columns=list(columns.COLUMNS))]
     logger.info("\n%s", report.text(facts, source, found, needs))
-    verdicts = {
-        name: requirements.verdict(
-            [requirements.Need(*list(row.values())[1:]) for row in needs if row["pipeline"] == name]
-        )
-        for name in requirements.REQUIREMENTS
-    }
     return (
-        {**plain(facts), "pipelines": verdicts},
+        {**plain(facts), "pipelines": requirements.verdicts(needs)},
         pd.concat(profiles, ignore_index=True),
         pd.DataFrame(found, columns=list(Finding._fields)),
         pd.DataFrame(needs),
