@@ -196,6 +196,7 @@ class RecordsSpec(Parameters):
         guess: take every column not named here too: as numbers where all its cells are, else as categories.
         trusted: columns that may tell the outcome nearly alone without stopping the run.
         unreadable: ``stop`` at a cell that is not a number, or ``blank`` it (counted).
+        outcome_due: the file must have the column of the outcome; scoring does without.
         label_days: retail: no purchase within this many days after the reference date is the risk; BG/NBD predicts
             this period for any records.
         weeks: retail: weeks of history before the reference date, one step each.
@@ -225,6 +226,7 @@ class RecordsSpec(Parameters):
     guess: bool = False
     trusted: tuple[str, ...] = ()
     unreadable: Literal["stop", "blank"] = "stop"
+    outcome_due: bool = True
     label_days: int = Field(default=90, ge=1)
     weeks: int = Field(default=26, ge=1, le=520)
     snapshots: int = Field(default=3, ge=1, le=12)

@@ -14,6 +14,7 @@ STAGES = (
     "risk",
     "sequences",
     "engagement",
+    "scoring",
     "reporting",
 )
 """Packages below ``crm_pipelines.pipelines``, each with a ``pipeline`` module that offers ``create_pipeline``."""

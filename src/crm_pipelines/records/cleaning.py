@@ -21,7 +21,7 @@ _WHY: Final = "_reason"
 
 
 def clean_records(
-    records: ir.Table, where: str, lines: Iterable[tuple[str, str, int]] = ()
+    records: ir.Table, where: str, lines: Iterable[tuple[str, str, int]] = (), outcome_due: bool = True
 ) -> tuple[ir.Table, pd.DataFrame]:
     """Drop every record that has a reason against it.
 
@@ -29,6 +29,7 @@ def clean_records(
         records: as read; ``row`` is unique.
         where: the file, for messages.
         lines: ``step, reason, rows`` of the finer lines that records were computed from, put before the report.
+        outcome_due: drop records without an outcome.
 
     Returns:
         The valid records in the order of their rows (an expression, evaluated when it is saved), and the report
@@ -41,7 +42,7 @@ def clean_records(
     judged = records.mutate(
         ibis.cases(
             (records[c.RECORD_ID].isnull() | records[c.CUSTOMER_ID].isnull(), "missing_id"),
-            (records[c.LABEL].isnull(), "missing_label"),
+            (records[c.LABEL].isnull() & outcome_due, "missing_label"),
             else_=ibis.null("string"),
         ).name(_WHY)
     )

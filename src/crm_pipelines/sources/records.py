@@ -52,7 +52,7 @@ def read(raw: RawFolder, spec: RecordsSpec, where: str) -> RecordTables:
 
 
 def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
-    """Turn a file's text columns into records.
+    """Turn a file's text columns into records; a file without the column of the outcome holds records without one.
 
     Raises:
         UserError: a column is missing (with the likely one, and the hint where the delimiter is another), a label is
@@ -62,6 +62,10 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
         raise UserError(f"{where} needs 'label', the column of the outcome")
     if spec.date is not None:
         timestamps.check_format(spec.timestamp_format, where)
+    if not spec.outcome_due and spec.label not in raw.columns:
+        raw = replace(
+            raw, table=raw.table.mutate(**{spec.label: ibis.null("string")}), columns=(*raw.columns, spec.label)
+        )
     declared = {
         "label": [spec.label],
         "id": [spec.id] if spec.id else [],

@@ -34,6 +34,8 @@ from crm_pipelines.models.registry import CHURN_MODELS, SEQUENCE_MODELS
 from crm_pipelines.records.assembly import assemble
 from crm_pipelines.runs import PendingRun, StoredRun, fingerprint
 from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
+from crm_pipelines.scoring.config import CustomerParameters
+from crm_pipelines.scoring.kept import Keeping
 from crm_pipelines.sequences.preparation import protocols, split
 from crm_pipelines.sources import RawFolder
 
@@ -189,6 +191,27 @@ def score_churn(
     return pd.DataFrame(
         {CUSTOMER_ID: latest[CUSTOMER_ID], "churn_probability": latest["risk"], "churn_model": name}
     ).reset_index(drop=True)
+
+
+def keep_items(sequence_arrays: Arrays, plans: PlanParameters, *models: list[StoredRun]) -> Keeping:
+    """The model that plans for today's customers."""
+    from crm_pipelines.benchmark.plans import chosen_run
+    from crm_pipelines.scoring.plans import keep
+
+    return keep(chosen_run(dict(zip(SEQUENCE_MODELS, models, strict=True)), plans.model), sequence_arrays)
+
+
+def keep_churn(
+    churn_arrays: Arrays, plans: PlanParameters, scoring: CustomerParameters, *models: list[StoredRun]
+) -> Keeping:
+    """The model that says who of today's customers may leave: of the last fold and the first seed."""
+    from crm_pipelines.benchmark.kept import best_run
+    from crm_pipelines.scoring.kept import CHURN
+    from crm_pipelines.scoring.records import keep
+
+    by_model = dict(zip(CHURN_MODELS, models, strict=True))
+    chosen = best_run(by_model, plans.churn_model, "engagement.plans.churn_model", PROTOCOL_STRATIFIED)
+    return keep(CHURN, by_model, chosen, churn_arrays, scoring.drift.bins, scoring.sample)
 
 
 def read_contacts(raw_files: RawFolder, source_spec: SourceSpec) -> pd.DataFrame:
