@@ -180,7 +180,7 @@ def _score_fold(
     for position, column in enumerate(("amount_low", "amount_median", "amount_high")):
         table[column] = quantiles[:, position]
     chosen = np.sort(np.argsort(-risk, kind="stable")[: int(np.ceil(parameters.explained * len(risk)))])
-    shown, typical = take(small, chosen), Typical(inputs)
+    shown, typical = take(small, chosen), Typical.of(inputs)
     added = {
         feature: log_odds(risk[chosen]) - log_odds(occluded(model, shown, typical, feature, temperature))
         for feature in (*features_of(inputs), *steps_of(inputs))

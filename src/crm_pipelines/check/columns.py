@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-import ibis
-import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from crm_pipelines import columns as c
 from crm_pipelines.config import EntitySpec, SourceSpec
@@ -15,13 +15,11 @@ from crm_pipelines.sources.timestamps import fitting_formats
 
 COLUMNS: Final = ("file", "column", "role", "rows", "missing", "values", "kind", "lowest", "highest")
 UNUSED: Final = "not used"
-AT_ONCE: Final = 100
-"""Columns asked about in one pass."""
 SAMPLED: Final = 2_000
 """Cells by which the format of a time is told."""
 
-_ISO_DATE: Final = r"^(19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}"
-_COMMA: Final = r"^[+-]?[0-9.]*[0-9],[0-9]+$"
+_ISO_DATE: Final = r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}"
+_COMMA: Final = r"[+-]?[0-9.]*[0-9],[0-9]+"
 
 
 class OwnFile(NamedTuple):
@@ -86,39 +84,38 @@ def profile(own: OwnFile) -> pd.DataFrame:
     ``missing`` is a share, ``values`` the number of different ones, ``kind`` what the cells are: ``empty``,
     ``constant``, ``whole numbers``, ``numbers``, ``numbers with a comma``, ``dates``, ``text`` or ``mixed`` (numbers
     and text); ``lowest`` and ``highest`` are of numbers. No cell of text is shown, for it may be an id.
+
+    A column is read at a time and each of its different values looked at once: expressions over hundreds of columns
+    take the engine longer to build than to answer.
     """
-    raw, rows = own.table, []
-    missing = list(cells.MISSING)
-    for first in range(0, len(raw.columns), AT_ONCE):
-        some = raw.columns[first : first + AT_ONCE]
-        measures: dict[str, ir.Scalar] = {"rows": raw.table.count()}
-        for at, name in enumerate(some):
-            cell = cells.trimmed(raw.table[name])
-            cell = cell.lower().isin(missing).ifelse(ibis.null("string"), cell)
-            number = cells.number(cell)
-            whole = cell.re_search(r"^[+-]?[0-9]+(\.0+)?$")
-            measures |= {
-                f"known_{at}": cell.count(),
-                f"values_{at}": cell.nunique(),
-                f"numbers_{at}": number.count(),
-                f"whole_{at}": whole.sum(),
-                f"comma_{at}": cell.re_search(_COMMA).sum(),
-                f"dates_{at}": cell.re_search(_ISO_DATE).sum(),
-                f"low_{at}": number.min(),
-                f"high_{at}": number.max(),
-            }
-        found = raw.first(raw.table.aggregate(**measures))
-        rows += [_row(own, name, at, found) for at, name in enumerate(some)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame([_row(own, name) for name in own.table.columns], columns=list(COLUMNS))
 
 
-def _row(own: OwnFile, name: str, at: int, found: Mapping[str, Any]) -> tuple[Any, ...]:
-    total, known = int(found["rows"] or 0), int(found[f"known_{at}"] or 0)
-    counts = {key: int(found[f"{key}_{at}"] or 0) for key in ("values", "numbers", "whole", "comma", "dates")}
-    shown = (found[f"low_{at}"], found[f"high_{at}"]) if counts["numbers"] else (None, None)
-    share = 1 - known / total if total else 1.0
+def _row(own: OwnFile, name: str) -> tuple[Any, ...]:
+    counted = pc.value_counts(own.table.table.select(name).to_pyarrow()[name])
+    values = counted.field("values").to_pandas().astype("str").where(counted.field("values").is_valid().to_pandas())
+    n = counted.field("counts").to_numpy()
+    cell = values.str.strip(" \t\n\f\r")
+    known = (cell.notna() & (cell != "") & ~cell.str.lower().isin(cells.MISSING)).to_numpy(dtype=bool)
+    cell, rows = cell[known], n[known]
+    number = pd.to_numeric(cell.where(~cell.str.contains("_", regex=False)), errors="coerce")
+    number = number.where(np.isfinite(number))
+
+    def of(flags: "pd.Series[Any]") -> int:
+        return int(rows[flags.fillna(False).to_numpy(dtype=bool)].sum())
+
+    counts = {
+        "values": int(cell.nunique()),
+        "numbers": of(number.notna()),
+        "whole": of(cell.str.fullmatch(r"[+-]?[0-9]+(\.0+)?")),
+        "comma": of(cell.str.fullmatch(_COMMA)),
+        "dates": of(cell.str.match(_ISO_DATE)),
+    }
+    total, there = int(n.sum()), int(rows.sum())
+    shown = (float(number.min()), float(number.max())) if counts["numbers"] else (None, None)
+    share = 1 - there / total if total else 1.0
     role = own.roles.get(name, UNUSED)
-    return (own.table.file, name, role, total, share, counts["values"], _kind(known, total, counts), *shown)
+    return (own.table.file, name, role, total, share, counts["values"], _kind(there, total, counts), *shown)
 
 
 def _kind(known: int, rows: int, counts: Mapping[str, int]) -> str:

@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._utils import ConnectionMixin
 from numpy.typing import NDArray
 
-from crm_pipelines.datasets.atomic import existing, replacing
+from crm_pipelines.datasets.atomic import existing, recover, replacing
 from crm_pipelines.streamed import StreamedArray
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class KeptDataset(FolderDataset["Keeping", "Kept | None"]):
         Raises:
             UserError: it is of another format or version, or its files are not those that were written.
         """
+        recover(self.path)
         return self.read(self.path) if self.path.is_dir() else None
 
     def read(self, folder: Path) -> "Kept":

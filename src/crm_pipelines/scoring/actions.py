@@ -57,7 +57,10 @@ def customer_actions(
         bands: name -> risk below which a record belongs to it.
         reasons: most reasons given.
     """
-    table = plans.merge(behaviour.drop(columns=[EVENTS], errors="ignore"), on=CUSTOMER_ID, how="left")
+    of_items = {f"reason_{step}": f"item_reason_{step}" for step in range(1, STEPS + 1)}
+    table = plans.rename(columns=of_items).merge(
+        behaviour.drop(columns=[EVENTS], errors="ignore"), on=CUSTOMER_ID, how="left"
+    )
     names = {"low": "churn_low", "high": "churn_high", "reasons": "_churn", "data": "_churn_data", "unusual": "_odd_1"}
     table = table.merge(churn.rename(columns=names)[[CUSTOMER_ID, *names.values()]], on=CUSTOMER_ID, how="left")
     names = {"low": "risk_low", "high": "risk_high", "reasons": "_risk", "data": "_risk_data", "unusual": "_odd_2"}

@@ -1,12 +1,12 @@
 """What each customer will do next: the model of behaviours (paper A) applied to everybody as of now.
 
 A query of that model is a customer, an item and a time. The time is one second after the last event of the log. The
-item is the first of the customer's plan, where one was planned; else the item of the customer's latest event; else, for
-a customer without any, the item most customers went to lately (decision 051). Queries are put behind the log as events
+item is that of the customer's latest event; for a customer without any, the item gone to most often lately (decision
+051). Queries are put behind the log as events
 without a class: histories hold what lies strictly before, so no query sees another, and nothing is learnt from them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +32,7 @@ from crm_pipelines.scoring.kept import Kept
 
 CONTEXT: Final = "behaviour_item"
 BASIS: Final = "behaviour_item_is"
-PLANNED, LATEST, POPULAR = "planned", "latest", "most popular"
+LATEST, POPULAR = "latest", "most popular"
 SEGMENT: Final = "segment"
 EVENTS: Final = "events"
 UNUSUAL: Final = "unusual"
@@ -100,7 +100,6 @@ class Today:
 def build_today(
     log: Log,
     customer_ids: NDArray[np.str_],
-    contexts: Mapping[str, str],
     encoders: Encoders,
     spec: SourceSpec,
     limits: Limits,
@@ -112,7 +111,6 @@ def build_today(
     Args:
         log: today's.
         customer_ids: of those asked about.
-        contexts: customer -> item, for those who have a plan.
         encoders: of the kept model. spec: the source block. limits: of long logs.
         folder: an empty one, which holds the features as long as the result is used.
         value_scale: of the training part; None takes it from the log.
@@ -122,7 +120,7 @@ def build_today(
     )
     time, rows = table[TIMESTAMP].to_numpy(), table[ROW].to_numpy()
     now = int(time[-1]) + 1
-    context, basis = _contexts(table, customer_ids, contexts)
+    context, basis = _contexts(table, customer_ids)
     m = len(customer_ids)
     nothing = np.full(m, np.nan)
     classes = spec.interactions.classes
@@ -207,19 +205,15 @@ def _strings(column: pa.ChunkedArray) -> list[pa.Array]:
     return [chunk.cast(pa.string()) for chunk in column.chunks] or [pa.array([], pa.string())]
 
 
-def _contexts(
-    table: pa.Table, customer_ids: NDArray[np.str_], contexts: Mapping[str, str]
-) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+def _contexts(table: pa.Table, customer_ids: NDArray[np.str_]) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     """(m,) item of each customer's query, and why."""
     log = table.select([CUSTOMER_ID, ITEM_ID]).to_pandas()
     latest = log.drop_duplicates(CUSTOMER_ID, keep="last").set_index(CUSTOMER_ID)[ITEM_ID]
     lately = log[ITEM_ID].iloc[int(len(log) * (1 - LATELY)) :].value_counts()
     popular = sorted(lately.index[lately == lately.max()])[0]
-    planned = pd.Series(dict(contexts), dtype="object").reindex(customer_ids)
     last = latest.reindex(customer_ids)
-    item = planned.where(planned.notna(), last.to_numpy()).fillna(popular)
-    basis = np.select([planned.notna(), last.notna()], [PLANNED, LATEST], POPULAR)
-    return item.to_numpy(dtype=object), basis.astype(object)
+    basis = np.where(last.notna(), LATEST, POPULAR)
+    return last.fillna(popular).to_numpy(dtype=object), basis.astype(object)
 
 
 def _texts(events: ibis.Table, store: EventStore, n: int) -> NDArray[np.object_]:

@@ -42,7 +42,7 @@ def keep_behaviour(
     draw = np.random.default_rng(0).permutation(len(ids))[: parameters.sample]
     temperature = fit_rules(run.predictions(), run.manifest["majority"]).temperature
     with TemporaryDirectory(prefix="crm_pipelines-") as folder:
-        today = build_today(log, ids[np.sort(draw)], {}, encoders, spec, limits, Path(folder), value_scale)
+        today = build_today(log, ids[np.sort(draw)], encoders, spec, limits, Path(folder), value_scale)
         rows = np.arange(len(today.customer_ids))
         numbers = today.numbers(rows)
         model: Any = behaviour_model(str(run.manifest[c.MODEL])).load(run.model_path)

@@ -6,6 +6,8 @@ whatever engine the tables are on. What happens to the text is written in portab
 """
 
 import difflib
+import errno
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +35,7 @@ ROW_NUMBER: Final = "__row__"
 
 _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 _COMMA_NUMBER: Final = r"^[ \t]*[+-]?(([0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?)|([0-9]+,[0-9]+))[ \t]*$"
+_NO_SPACE: Final = os.strerror(errno.ENOSPC)
 _JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
 
 
@@ -325,6 +328,11 @@ def _with_points(found: RawTable) -> RawTable:
 
 def _unreadable(relative: str, where: str | None, error: Exception | None) -> UserError:
     """The engine's failure in one line; its own text, which repeats the record, only if we found no better."""
+    if _NO_SPACE in str(error):
+        return UserError(
+            f"no space is left for a copy of {relative} in the folder of temporary files; free some, or name another "
+            "folder in the environment variable TMPDIR"
+        )
     reason = where or str(error).splitlines()[0]
     return UserError(f"{relative} cannot be read: {reason}. Repair or export the file again.")
 

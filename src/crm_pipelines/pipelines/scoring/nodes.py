@@ -139,7 +139,6 @@ def score_behaviour(
     today_events: ir.Table,
     today_customers: ir.Table,
     today_items: ir.Table,
-    today_plans: pd.DataFrame,
     source_spec: SourceSpec,
     features: FeatureParameters,
     scoring: CustomerParameters,
@@ -156,14 +155,11 @@ def score_behaviour(
 
     kept = kept_behaviour
     log = behaviour.Log(today_events, today_customers.to_pandas(), today_items.to_pandas())
-    planned = today_plans[today_plans["item_1"].fillna("") != ""]
-    contexts = dict(zip(planned[c.CUSTOMER_ID].astype(str), planned["item_1"].astype(str), strict=True))
     low, deviation = kept.manifest["value_scale"]
     with TemporaryDirectory(prefix="crm_pipelines-") as folder:
         today = behaviour.build_today(
             log,
             log.customer_ids(),
-            contexts,
             Encoders.load(kept.folder / "encoders"),
             source_spec,
             behaviour.Limits(features.everything_up_to, features.training_events),

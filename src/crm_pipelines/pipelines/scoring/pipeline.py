@@ -40,7 +40,7 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 nodes.score_behaviour,
                 [
-                    *("kept_behaviour", "today_events", "today_customers", "today_items", "today_plans"),
+                    *("kept_behaviour", "today_events", "today_customers", "today_items"),
                     *(SPEC, "params:features", SCORING, PROCESSES),
                 ],
                 ["today_behaviour", "today_behaviour_drift"],
