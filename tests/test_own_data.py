@@ -22,7 +22,8 @@ MODELS = {
 
 def blocks(page: str, language: str) -> list[str]:
     """Code blocks of a Markdown page."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    return [text for named, text in fenced if named == language]
 
 
 def commands(page: str) -> list[str]:

@@ -6,16 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_pipelines.config import SourceSpec
 from crm_pipelines.datasets import OptionalTable, SheetTable
 from crm_pipelines.errors import UserError
 from crm_pipelines.scoring import extras
 from crm_pipelines.scoring.actions import COLUMNS, customer_actions, empty_behaviour, empty_records
 from crm_pipelines.scoring.pseudonyms import key_of, pseudonyms
-from crm_pipelines.scoring.words import Phrases, days_ago, number
+from crm_pipelines.scoring.words import days_ago, number
 
 BANDS = {"low": 0.1, "moderate": 0.25, "raised": 0.5, "high": 1.0}
-SHOP = SourceSpec.model_validate({"title": "Shop", "records": {"file": "x.csv", "classes": {0: "stays", 1: "leaves"}}})
 
 
 def plans(n: int = 4, **changes: object) -> pd.DataFrame:
@@ -70,9 +68,7 @@ def test_confidence_is_low_where_data_are_short_or_unlike_those_of_training():
 
 
 def test_reasons_of_leaving_come_first_where_that_is_likely():
-    table = plans(
-        churn_probability=[0.9, 0.1, 0.1, 0.1], item_1="p1", item_reason_1="p7 (last event); p8 (2 events ago)"
-    )
+    table = plans(churn_probability=[0.9, 0.1, 0.1, 0.1], item_1="p1", reason_1="p7 (last event); p8 (2 events ago)")
     found = actions(table, churn=scored(reasons="last seen 9 days ago | 1 events in the last 7 days"))
     assert list(found.loc["c0", ["reason_1", "reason_2"]]) == ["last seen 9 days ago", "1 events in the last 7 days"]
     assert found.loc["c1", "reason_1"] == "p1 often follows p7"
@@ -134,4 +130,3 @@ def test_numbers_and_days_are_said_as_people_do():
         "last event 12 days ago",
         "",
     ]
-    assert Phrases(SHOP).step_days is None

@@ -91,6 +91,24 @@ def customer_actions(
     return table[order].sort_values(CUSTOMER_ID, kind="stable", ignore_index=True)
 
 
+CONTACT_COLUMNS: Final = (
+    *(CUSTOMER_ID, "action_1", "churn_probability", "churn_band", "risk", "expected_value", "confidence"),
+    *("reason_1", "reason_2"),
+)
+
+
+def contact_list(actions: pd.DataFrame, most: int = 100) -> pd.DataFrame:
+    """`CONTACT_COLUMNS` of whom to contact first: of highest expected value, then likeliest to leave.
+
+    Args:
+        actions: of `customer_actions`. most: rows.
+    """
+    may = actions[(actions["action_1"] != "") & ~actions["hold_out"]]
+    order = ["expected_value", "churn_probability", "risk", CUSTOMER_ID]
+    ranked = may.sort_values(order, ascending=[False, False, False, True], kind="stable", na_position="last")
+    return ranked.head(most)[list(CONTACT_COLUMNS)].reset_index(drop=True)
+
+
 def empty_records() -> pd.DataFrame:
     """What stands in for churn or risk where there is none."""
     from crm_pipelines.scoring import records
@@ -151,10 +169,11 @@ def _reasons(table: pd.DataFrame, most: int) -> list[list[str]]:
 
 
 def _plan_words(table: pd.DataFrame) -> list[list[str]]:
-    """Why the first item is planned."""
+    """Why the first item is planned: the past event that speaks for it most."""
+    first = [str(why).split(" (")[0] for why in table["item_reason_1"].fillna("")]
     return [
-        [f"{item} often follows {why.split(' (')[0]}"] if item and why else []
-        for item, why in zip(table["item_1"].fillna(""), table["item_reason_1"].fillna(""), strict=True)
+        [f"comes back to {item}" if before == item else f"{item} often follows {before}"] if item and before else []
+        for item, before in zip(table["item_1"].fillna(""), first, strict=True)
     ]
 
 

@@ -6,31 +6,31 @@ import numpy as np
 import pandas as pd
 
 from crm_pipelines.benchmark.risk_scores import Feature
-from crm_pipelines.config import SourceSpec
+from crm_pipelines.config import ChurnSpec
 from crm_pipelines.records.inputs import RecordInputs
 
 TOTALS: Final = {
     "recency_days": "last seen {} days ago",
     "tenure_days": "first seen {} days ago",
     "days_active": "active on {} days",
-    "events_total": "{} events in all",
     "items_different": "{} different items",
     "days_between_events": "usually {} days between visits",
     "recency_per_gap": "silent {} times as long as usual",
 }
 """Totals of a record of churn (`records.churn.TOTALS`) as they are said."""
 LAST_STEP: Final = "events_last_step"
+ALL_EVENTS: Final = "events_total"
 
 
 class Phrases:
     """Says what raises a customer's risk; see `records.score`.
 
     Args:
-        spec: the source block, for lengths of time.
+        churn: how churn is looked for in the log, for records that were made of it; None for a table of records.
     """
 
-    def __init__(self, spec: SourceSpec) -> None:
-        self.step_days = spec.churn.step_days if spec.churn is not None else None
+    def __init__(self, churn: ChurnSpec | None) -> None:
+        self.step_days = churn.step_days if churn is not None else None
 
     def __call__(self, feature: Feature, record: int, step: int, inputs: RecordInputs, table: pd.DataFrame) -> str:
         """The reason for one feature of one record."""
@@ -43,7 +43,9 @@ class Phrases:
         if np.isnan(value):
             return f"{spoken(feature.name)} is unknown"
         if feature.name == LAST_STEP and self.step_days is not None:
-            return f"{number(value)} events in the last {number(self.step_days)} days"
+            return f"{_events(value)} in the last {number(self.step_days)} days"
+        if feature.name == ALL_EVENTS and self.step_days is not None:
+            return f"{_events(value)} in all"
         if feature.name in TOTALS:
             return TOTALS[feature.name].format(number(value))
         return f"{spoken(feature.name)} is {number(value)}"
@@ -56,6 +58,10 @@ class Phrases:
         value = float(values[step]) if len(values) else float("nan")
         told = "unknown" if np.isnan(value) else number(value)
         return f"{spoken(feature.name)} is {told} in {inputs.step_names[step]}"
+
+
+def _events(value: float) -> str:
+    return "no event" if value == 0 else "1 event" if value == 1 else f"{number(value)} events"
 
 
 def spoken(name: str) -> str:

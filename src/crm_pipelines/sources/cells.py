@@ -125,8 +125,12 @@ def _complaint(raw: RawTable, rule: Rule, row: int, bad: int) -> UserError:
     return UserError(f"{where}: {shown} {rule.problem} ({bad} such cells). {advice or general}.")
 
 
-def number_rule(name: str, column: ir.StringColumn) -> Rule:
-    """A rule that every cell of a column is a number, blank, or a mark of a missing value."""
+def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False) -> Rule:
+    """A rule that every cell of a column is a number, blank, or a mark of a missing value.
+
+    Args:
+        name, column: of the file. is_trimmed: the cells have no blanks around them any more.
+    """
 
     def advice(shown: str) -> str | None:
         if re.fullmatch(r"[+-]?[0-9.]*,[0-9]+", shown):
@@ -135,7 +139,7 @@ def number_rule(name: str, column: ir.StringColumn) -> Rule:
             return "Write the number without its currency or unit, or leave the column out of the source block"
         return "Write decimals with a point and without separators" if "," in shown and shown[-1:].isdigit() else None
 
-    cell = trimmed(column)
+    cell = column if is_trimmed else trimmed(column)
     return Rule(name, number(column).isnull() & ~cell.lower().isin(MISSING), "is not a number", cell, advice)
 
 

@@ -237,7 +237,7 @@ def _score(
         _blocks(len(frame), scoring.block),
         _runner(kept, scoring, processes),
         scoring.explained,
-        Phrases(spec),
+        Phrases(spec.churn if system == CHURN else None),
         scoring.reasons,
     )
     some = np.sort(np.random.default_rng(0).permutation(len(frame))[: scoring.sample])
@@ -260,8 +260,8 @@ def act(
     bands: ScoringParameters,
     scoring: CustomerParameters,
     *others: pd.DataFrame,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row per customer, as parquet and for spreadsheets.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """One row per customer, as parquet and for spreadsheets, and whom to contact first.
 
     Raises:
         UserError: a rule of the policy names an attribute that customers do not have, or ids shall be replaced and
@@ -269,7 +269,7 @@ def act(
     """
     from crm_pipelines.policy.contacts import read_contacts
     from crm_pipelines.policy.plans import engagement_plans
-    from crm_pipelines.scoring.actions import customer_actions
+    from crm_pipelines.scoring.actions import contact_list, customer_actions
     from crm_pipelines.scoring.pseudonyms import key_of, pseudonyms
 
     key = key_of(scoring.id_key) if scoring.id_key else b""
@@ -303,7 +303,7 @@ def act(
     if key:
         table[c.CUSTOMER_ID] = pseudonyms(table[c.CUSTOMER_ID], key)
         table = table.sort_values(c.CUSTOMER_ID, kind="stable", ignore_index=True)
-    return table, table
+    return table, table, contact_list(table)
 
 
 def conclude(

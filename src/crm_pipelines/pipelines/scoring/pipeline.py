@@ -65,7 +65,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     *("today_customers", "raw_files", SPEC, "params:engagement.plans", "params:engagement.policy"),
                     *("params:risk.scoring", SCORING, *(extra.dataset for extra in EXTRAS)),
                 ],
-                ["customer_actions", "customer_actions_sheet"],
+                ["customer_actions", "customer_actions_sheet", "contact_list"],
                 name="decide_actions",
             ),
             node(
