@@ -73,6 +73,7 @@ class Mistake:
         arguments: further arguments of ``kedro run``.
         configuration: further YAML files, by path below ``conf``.
         written: what is written all the same, by the stages before (folder and stem).
+        pipelines: what is run.
     """
 
     says: tuple[str, ...]
@@ -81,6 +82,7 @@ class Mistake:
     arguments: tuple[str, ...] = ()
     configuration: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    pipelines: str = "coldstart"
 
 
 def interactions(**changes: Any) -> dict[str, Any]:
@@ -94,7 +96,93 @@ LATE_CLASS = HEADER + "".join(
     f"c{i % 9},p{i % 7},{1_700_000_000 + i},{'seen' if i < 390 else 'paid'},1\n" for i in range(400)
 )
 
+CHECKED = {f"08_reporting/{name}" for name in ("check", "columns", "findings", "requirements")}
+GERMAN = HEADER.replace(",", ";") + "".join(
+    f"c{i % 9};p{i % 7};{i % 28 + 1:02}.03.2024 10:{i % 60:02};seen;{i},50\n" for i in range(400)
+)
+LOANS = "loan,defaulted,age\n" + "".join(f"{i},{'yes' if i % 4 == 0 else 'no'},{20 + i % 40}\n" for i in range(200))
+LOAN_BLOCK: dict[str, Any] = {
+    "file": "shop/loans.csv",
+    "id": "loan",
+    "label": "defaulted",
+    "classes": {"no": "pays", "yes": "defaults"},
+    "numeric": ["age"],
+}
+
+
+def records(**changes: Any) -> dict[str, Any]:
+    """A block of records alone."""
+    return {"title": "My loans", "records": {**LOAN_BLOCK, **changes}}
+
+
 MISTAKES = {
+    "labels that YAML takes for truth values": Mistake(
+        ("'sources.mine.interactions.behaviours'", "in quotes"), block=interactions(behaviours={True: "a", False: "b"})
+    ),
+    "a log of one kind": Mistake(
+        ("one kind of event", "--pipelines=engagement"),
+        block=interactions(behaviours={"seen": "x", "basket": "x", "paid": "x"}),
+        written=frozenset(TABLES | NOTES | {"03_primary/clean_interactions", "08_reporting/cleaning_report"}),
+    ),
+    "labels without their meaning": Mistake(
+        ("maps 'behaviour'", "what its labels mean"), block=interactions(behaviours={})
+    ),
+    "dates of another country": Mistake(
+        (LOG, "row 1", "column 'When'", "'%d.%m.%Y %H:%M'", "timestamp_format"),
+        {LOG: GERMAN.encode()},
+        interactions(timestamp_format="iso"),
+    ),
+    "decimals of another country": Mistake(
+        (LOG, "column 'Amount'", "'0,50' is not a number", 'decimal: ","'),
+        {LOG: GERMAN.encode()},
+        interactions(timestamp_format="%d.%m.%Y %H:%M"),
+    ),
+    "a source's name that leads elsewhere": Mistake(
+        ("source '../mine'", "letters, digits"), arguments=("--params=source=../mine",)
+    ),
+    "YAML that builds an object": Mistake(
+        ("configuration", "python/object"),
+        configuration={"test/parameters/evil.yml": "evil: !!python/object/apply:os.system ['exit 1']\n"},
+    ),
+    "check: the file is missing": Mistake(
+        ("source 'mine', interactions", LOG, "not found"),
+        {LOG: None},
+        written=frozenset(CHECKED),
+        pipelines="check",
+    ),
+    "risk: an unknown outcome": Mistake(
+        ("column 'defaulted'", "unknown label 'maybe' (first in row 2)", "add the label under 'classes'"),
+        {"shop/loans.csv": LOANS.replace("1,no", "1,maybe", 1).encode()},
+        records(),
+        pipelines="risk",
+    ),
+    "risk: outcomes that YAML takes for truth values": Mistake(
+        ("'sources.mine.records.classes'", "in quotes"),
+        {"shop/loans.csv": LOANS.encode()},
+        records(classes={False: "pays", True: "defaults"}),
+        pipelines="risk",
+    ),
+    "risk: the outcome under another name": Mistake(
+        ("no column 'default'", "did you mean 'defaulted'?"),
+        {"shop/loans.csv": LOANS.encode()},
+        records(label="default"),
+        pipelines="risk",
+    ),
+    "risk: no outcome yet": Mistake(
+        ("none of the 200 records is valid (missing_label: 200)",),
+        {"shop/loans.csv": LOANS.replace(",no,", ",,").replace(",yes,", ",,").encode()},
+        records(),
+        written=frozenset(
+            {"02_intermediate/records", "02_intermediate/records_layout", "08_reporting/ingestion_notes"}
+        ),
+        pipelines="risk",
+    ),
+    "scoring: a limit below another": Mistake(
+        ("'scoring.drift'", "'moderate' must not exceed 'major'"),
+        arguments=("--params=scoring.drift.moderate=0.5",),
+        pipelines="scoring",
+    ),
+    "scoring: a file is missing": Mistake((LOG, "not found"), {LOG: None}, pipelines="scoring"),
     "the file is missing": Mistake((LOG, "not found", "put the file there"), {LOG: None}),
     "the attribute file is missing": Mistake((CLIENTS, "not found", "correct the source block"), {CLIENTS: None}),
     "the folder of raw files is missing": Mistake(
@@ -246,7 +334,7 @@ class Shop:
         """``data_root``."""
         return self.root / "data"
 
-    def arguments(self, *further: str) -> list[str]:
+    def arguments(self, *further: str, pipelines: str = "coldstart") -> list[str]:
         """Of ``kedro run``; what is given later wins."""
         params = {"source": "mine", "raw_root": str(self.root / "raw"), "data_root": str(self.data)}
         for name, value in (item.removeprefix("--params=").split("=") for item in further):
@@ -254,7 +342,7 @@ class Shop:
         if "sorce" in params:
             del params["source"]
         joined = ",".join(f"{name}={value}" for name, value in params.items())
-        return [f"--conf-source={self.root / 'conf'}", "--env=test", "--pipelines=coldstart", f"--params={joined}"]
+        return [f"--conf-source={self.root / 'conf'}", "--env=test", f"--pipelines={pipelines}", f"--params={joined}"]
 
     def set_up(self, mistake: Mistake, project: Path) -> None:
         """Write the raw files and the configuration."""
@@ -293,7 +381,7 @@ def test_a_mistake_is_told_in_one_line_and_leaves_nothing_half_done(
     mistake: Mistake, shop: Shop, project: Path, kedro_run: Callable
 ):
     shop.set_up(mistake, project)
-    ran = kedro_run(*shop.arguments(*mistake.arguments))
+    ran = kedro_run(*shop.arguments(*mistake.arguments, pipelines=mistake.pipelines))
     assert ran.exit_code != 0
     assert ran.last_line.startswith("Error: ")
     for part in mistake.says:

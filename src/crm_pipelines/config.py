@@ -6,7 +6,7 @@ hyper-parameters are declared beside the model.
 
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -53,6 +53,25 @@ def _relative(path: object) -> str:
 RelativePath = Annotated[str, BeforeValidator(_relative)]
 
 
+def _labels(mapping: object) -> object:
+    """Labels as text: YAML reads ``0`` as a number, which is meant as written, and ``yes`` as a truth value."""
+    if not isinstance(mapping, dict):
+        return mapping
+    for key in mapping:
+        if isinstance(key, bool):
+            raise ValueError(
+                'write labels such as "yes", "no", "true", "on" in quotes: YAML reads them as true or false'
+            )
+    return {str(key) if isinstance(key, int) else key: value for key, value in mapping.items()}
+
+
+Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
+"""Raw label -> class."""
+
+ONLY_CLASS: Final = "event"
+"""Class of every row of a log that names no behaviours, such as a list of orders."""
+
+
 class TimeWindow(Parameters):
     """Events outside ``[start, end)`` are faulty; local dates of the source's ``utc_offset_hours``."""
 
@@ -69,11 +88,12 @@ class InteractionsSpec(Parameters):
         timestamp_format: ``seconds``, ``milliseconds``, ``iso`` or a strptime pattern such as ``%d/%m/%Y %H:%M``.
         utc_offset_hours: zone of times written without one, and of hour-of-day and weekday features.
         window: period outside which a timestamp is faulty.
-        behaviours: raw label -> class to predict; classes keep this order.
+        behaviours: raw label -> class to predict; classes keep this order. With one class there is no behaviour to
+            predict, but a next item and churn; without any, every row is an `ONLY_CLASS`.
         rating_classes: class -> highest rating (inclusive) that belongs to it, ascending; used instead of
             ``behaviours`` when the log holds ratings in ``value``.
         context: raw labels that enter histories but are never predicted.
-        in_order: the events have no times, but stand in their order; one class is then enough.
+        in_order: the events have no times, but stand in their order.
         ids: ``integer`` or ``text`` states what the ids are; ``auto`` accepts either but not a mixture.
         one_rating_per_pair: keep a customer's first rating of an item only.
         require_text: drop events without text (counted).
@@ -85,7 +105,7 @@ class InteractionsSpec(Parameters):
     timestamp_format: str = "seconds"
     utc_offset_hours: float = Field(default=0.0, ge=-14, le=14)
     window: TimeWindow = TimeWindow()
-    behaviours: dict[str, str] = {}
+    behaviours: Labels = {}
     rating_classes: dict[str, float] = {}
     context: tuple[str, ...] = ()
     in_order: bool = False
@@ -96,19 +116,24 @@ class InteractionsSpec(Parameters):
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
-        if bool(self.behaviours) == bool(self.rating_classes):
+        if self.behaviours and self.rating_classes:
             raise ValueError("give either 'behaviours' (raw label: class) or 'rating_classes' (class: highest rating)")
         bounds = list(self.rating_classes.values())
         if bounds != sorted(set(bounds)):
             raise ValueError("'rating_classes' must name ascending highest ratings")
-        if len(self.classes) < 2 and not self.in_order:
-            raise ValueError("at least two classes are needed")
+        if self.context and not (self.behaviours or self.rating_classes):
+            raise ValueError("'context' needs 'behaviours' (raw label: class) or 'rating_classes' beside it")
         return self
+
+    @property
+    def one_kind(self) -> bool:
+        """Whether every event is of the same kind, by the block."""
+        return not (self.behaviours or self.rating_classes)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes to predict, in their declared order."""
-        return tuple(dict.fromkeys(self.behaviours.values())) or tuple(self.rating_classes)
+        return tuple(dict.fromkeys(self.behaviours.values())) or tuple(self.rating_classes) or (ONLY_CLASS,)
 
 
 class EntitySpec(Parameters):
@@ -171,6 +196,7 @@ class RecordsSpec(Parameters):
         guess: take every column not named here too: as numbers where all its cells are, else as categories.
         trusted: columns that may tell the outcome nearly alone without stopping the run.
         unreadable: ``stop`` at a cell that is not a number, or ``blank`` it (counted).
+        outcome_due: the file must have the column of the outcome; scoring does without.
         label_days: retail: no purchase within this many days after the reference date is the risk; BG/NBD predicts
             this period for any records.
         weeks: retail: weeks of history before the reference date, one step each.
@@ -182,7 +208,7 @@ class RecordsSpec(Parameters):
     id: str | None = None
     customer: str | None = None
     label: str | None = None
-    classes: dict[str, str]
+    classes: Labels
     churn: bool = False
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
@@ -200,6 +226,7 @@ class RecordsSpec(Parameters):
     guess: bool = False
     trusted: tuple[str, ...] = ()
     unreadable: Literal["stop", "blank"] = "stop"
+    outcome_due: bool = True
     label_days: int = Field(default=90, ge=1)
     weeks: int = Field(default=26, ge=1, le=520)
     snapshots: int = Field(default=3, ge=1, le=12)
@@ -288,6 +315,8 @@ class SourceSpec(Parameters):
         contacts: whom one has contacted how, for the frequency cap and for measuring the policy.
         do_not_contact: customer attribute -> values that forbid any contact; so does a missing one.
         extra_files: further files of a published format, by role (``reviews``, ``metadata``).
+        encoding, delimiter, decimal: how one's own CSV files are written: UTF-8 or Latin-1, the character between
+            cells (found where empty), and a point or a comma before the fraction of a number.
         time_unit: seconds in the source's natural unit of time (the tau of the TFP-Net decay).
         horizon_days: how far ahead "soon" reaches for this source.
         training_events: most events a network sees in training, all passes together, where that is to be quick.
@@ -305,6 +334,9 @@ class SourceSpec(Parameters):
     contacts: ContactsSpec | None = None
     do_not_contact: dict[str, tuple[str, ...]] = {}
     extra_files: dict[str, RelativePath] = {}
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    delimiter: Annotated[str, Field(max_length=1)] = ""
+    decimal: Literal[".", ","] = "."
     time_unit: float = Field(default=86_400.0, gt=0)
     horizon_days: float = Field(default=30.0, gt=0)
     training_events: int | None = Field(default=None, ge=1)

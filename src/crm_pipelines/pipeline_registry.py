@@ -1,11 +1,13 @@
 """Names of the pipelines that ``kedro run --pipelines=`` accepts."""
 
+from collections.abc import Mapping
 from importlib import import_module
 
 from kedro.pipeline import Pipeline
 
 STAGES = (
     "simulate",
+    "check",
     "ingestion",
     "preprocessing",
     "coldstart",
@@ -13,6 +15,7 @@ STAGES = (
     "risk",
     "sequences",
     "engagement",
+    "scoring",
     "reporting",
 )
 """Packages below ``crm_pipelines.pipelines``, each with a ``pipeline`` module that offers ``create_pipeline``."""
@@ -23,6 +26,12 @@ CHAINS = {
     "engagement": ("sequences", "engagement", "reporting"),
 }
 """Pipelines run by the name of a paper's stage, with everything that comes before and after it."""
+
+WHOLE = ("coldstart", "risk", "engagement", "check", "scoring")
+"""What ``kedro run`` without a pipeline's name is made of: chains, then stages that use what they keep."""
+
+ALSO_OF_OTHERS = frozenset({"read_log", "clean_log"})
+"""Nodes of one chain whose outputs another's nodes of the whole give as well."""
 
 ALONE = "{}_models"
 """Name under which the stage that gave its name to a chain can be run by itself."""
@@ -51,7 +60,15 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     alone = {ALONE.format(name) if name in CHAINS else name: stage for name, stage in stages.items()}
     alone |= {f"{name}_{REPORTING}": report for name, report in reports.items() if name != DEFAULT}
-    return {**alone, REPORTING: reports[DEFAULT], **chains, "__default__": chains[DEFAULT]}
+    scored = stages["scoring"] + _create(REPORTING, "scoring")
+    return {**alone, REPORTING: reports[DEFAULT], **chains, "scoring": scored, "__default__": _whole(stages)}
+
+
+def _whole(stages: Mapping[str, Pipeline]) -> Pipeline:
+    """Every chain and the stages after them, with one report at the end."""
+    parts = dict.fromkeys(part for name in WHOLE for part in CHAINS.get(name, (name,)) if part != REPORTING)
+    nodes = {node.name: node for part in parts for node in stages[part].nodes if node.name not in ALSO_OF_OTHERS}
+    return Pipeline(list(nodes.values())) + _create(REPORTING, *WHOLE)
 
 
 def _create(stage: str, *arguments: str) -> Pipeline:

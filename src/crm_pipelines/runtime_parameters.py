@@ -19,6 +19,7 @@ SOURCE_SPEC = "source_spec"
 KEDRO_ENVIRONMENT = "kedro_environment"
 """Parameter that names the configuration environment of a run; results carry it, so that the report can say so."""
 
+_SOURCE_NAME = re.compile(r"\w[\w-]*")
 _RESOLVED = re.compile(r"\$\{\s*runtime_params:\s*(\w+)")
 
 
@@ -91,6 +92,10 @@ def with_source_spec(parameters: Mapping[str, Any], filed_under: str) -> dict[st
     if not isinstance(sources, Mapping):
         return dict(parameters)
     source = str(parameters.get(SOURCE, filed_under))
+    if not _SOURCE_NAME.fullmatch(source):
+        raise UserError(
+            f"source '{source}': its name is that of its folders too; give it letters, digits, '_' and '-' only"
+        )
     if source not in sources:
         hint = did_you_mean(source, map(str, sources))
         raise UserError(f"source '{source}' is not declared under 'sources:' in the configuration{hint}")

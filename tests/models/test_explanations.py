@@ -14,8 +14,8 @@ from crm_pipelines.benchmark.explanations import (
     embedding_map,
     explain_model,
     explanations,
-    kept_run,
 )
+from crm_pipelines.benchmark.kept import kept_run
 from crm_pipelines.errors import UserError
 from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
 from crm_pipelines.runs import StoredRun

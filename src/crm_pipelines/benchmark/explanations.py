@@ -4,8 +4,7 @@ Everything is computed for events of the test part, whose histories lie strictly
 a prediction took its information from; it is no proof of cause.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -27,17 +26,10 @@ from crm_pipelines.benchmark.embedding import embedding_map
 from crm_pipelines.columns import (
     CUSTOMER,
     EVENT_ID,
-    FOLD,
     ITEM,
-    MAIN_VARIANT,
-    PROTOCOL,
-    PROTOCOL_TIME,
-    VARIANT,
     Y_TRUE,
 )
-from crm_pipelines.errors import UserError
 from crm_pipelines.events.inputs import EventInputs
-from crm_pipelines.runs import StoredRun
 
 QUERIES: Final = 5_000
 EXPLAINED: Final = 200
@@ -92,20 +84,6 @@ def explain_model(
         embedding_map(model, inputs, segment_names, seed=seed),
         explanations(model, inputs, seed=seed),
     )
-
-
-def kept_run(runs: Sequence[StoredRun]) -> tuple[StoredRun, Path]:
-    """The run whose model is used after the benchmark, and where it lies: protocol time, last fold, first seed.
-
-    Raises:
-        UserError: there is none with a stored model.
-    """
-    mine = [run for run in runs if (run.manifest[VARIANT], run.manifest[PROTOCOL]) == (MAIN_VARIANT, PROTOCOL_TIME)]
-    last = max((run.manifest[FOLD] for run in mine), default=None)
-    run = next((run for run in mine if run.manifest[FOLD] == last), None)
-    if run is None or run.model_path is None:
-        raise UserError("no fitted model of the last fold is stored; delete the runs of the model and run it again")
-    return run, run.model_path
 
 
 def category_names(inputs: EventInputs, item_ids: NDArray[Any], categories: Mapping[str, str]) -> dict[int, str]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
+from crm_pipelines.benchmark.kept import validation_loss
 from crm_pipelines.columns import (
     EVENT_ID,
     FOLD,
@@ -27,14 +28,12 @@ from crm_pipelines.columns import (
     SEED,
     SLICE,
     SLICE_ALL,
-    SLICE_VALIDATION,
     VARIANT,
-    Y_TRUE,
 )
 from crm_pipelines.config import ScoringParameters
 from crm_pipelines.errors import UserError
-from crm_pipelines.evaluation.calibration import apply_temperature, log_loss
-from crm_pipelines.evaluation.predictions import class_codes, probability_matrix
+from crm_pipelines.evaluation.calibration import apply_temperature
+from crm_pipelines.evaluation.predictions import probability_matrix
 from crm_pipelines.evaluation.rules import fit_rules
 from crm_pipelines.records.inputs import RecordInputs
 from crm_pipelines.runs import NOT_APPLICABLE, StoredRun
@@ -89,7 +88,7 @@ def chosen_model(runs: Mapping[str, Sequence[StoredRun]], wanted: str) -> str | 
                 f"parameter 'risk.scoring.model': '{wanted}' was not run on this source; run it, or leave it empty"
             )
         return wanted
-    losses = {name: float(np.mean([_validation_loss(run) for run in mine])) for name, mine in usable.items()}
+    losses = {name: float(np.mean([validation_loss(run) for run in mine])) for name, mine in usable.items()}
     return min(losses, key=lambda name: losses[name]) if losses else None
 
 
@@ -109,14 +108,6 @@ def out_of_fold(runs: Sequence[StoredRun], arrays: Arrays) -> pd.DataFrame:
         risk = apply_temperature(probability_matrix(test), rules.temperature)[:, 1]
         parts.append(pd.DataFrame({"record_id": np.asarray(arrays["record_id"])[rows], "risk": risk}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"record_id": [], "risk": []})
-
-
-def _validation_loss(run: StoredRun) -> float:
-    predictions = run.predictions()
-    rules = fit_rules(predictions, run.manifest["majority"])
-    rows = predictions[predictions[SLICE] == SLICE_VALIDATION]
-    calibrated = apply_temperature(probability_matrix(rows), rules.temperature)
-    return log_loss(calibrated, class_codes(rows[Y_TRUE], rules.classes))
 
 
 def _stratified(runs: Sequence[StoredRun]) -> list[StoredRun]:
@@ -164,13 +155,13 @@ def score(
         truths.append(pd.DataFrame({"y": inputs.labels[inputs.test], "amount": inputs.amount[inputs.test]}))
         importance = _importance(model, inputs, attributions)  # of the last fold
     table, truth = pd.concat(parts, ignore_index=True), pd.concat(truths, ignore_index=True)
-    intervals = _intervals(table, truth).assign(**{MODEL: name})[list(INTERVAL_COLUMNS)]
+    stated = intervals(table, truth).assign(**{MODEL: name})[list(INTERVAL_COLUMNS)]
     table = table.assign(**{MODEL: name}).sort_values(["risk", "record_id"], ascending=[False, True], kind="stable")
     return RiskScores(
         table.reset_index(drop=True),
         _attention(runs, load, open_model),
         importance.assign(**{MODEL: name})[list(IMPORTANCE_COLUMNS)],
-        intervals,
+        stated,
     )
 
 
@@ -185,13 +176,13 @@ def _score_fold(
     band = np.searchsorted(np.asarray(list(parameters.bands.values())), risk, side="right")
     table = pd.DataFrame({"record_id": small.record_id, "risk": risk})
     table["band"] = [names[min(int(at), len(names) - 1)] for at in band]
-    quantiles = _amounts(model, small, rows)
+    quantiles = amounts(model, small, rows)
     for position, column in enumerate(("amount_low", "amount_median", "amount_high")):
         table[column] = quantiles[:, position]
     chosen = np.sort(np.argsort(-risk, kind="stable")[: int(np.ceil(parameters.explained * len(risk)))])
-    shown, typical = take(small, chosen), Typical(inputs)
+    shown, typical = take(small, chosen), Typical.of(inputs)
     added = {
-        feature: _log_odds(risk[chosen]) - _log_odds(_occluded(model, shown, typical, feature, temperature))
+        feature: log_odds(risk[chosen]) - log_odds(occluded(model, shown, typical, feature, temperature))
         for feature in (*features_of(inputs), *steps_of(inputs))
     }
     origin = np.asarray(arrays[f"{inputs.protocol}/fold={inputs.fold}/records"])[inputs.test][chosen]
@@ -199,7 +190,7 @@ def _score_fold(
     for place in range(parameters.reasons):
         mine = [reasons.get(record, []) for record in rows]
         table[f"reason_{place + 1}"] = [each[place] if place < len(each) else "" for each in mine]
-    table["data"] = _sufficiency(small)
+    table["data"] = sufficiency(small)
     return table, {feature.name: values for feature, values in added.items() if feature.kind != "step"}
 
 
@@ -230,17 +221,24 @@ def steps_of(inputs: RecordInputs) -> list[Feature]:
     return [Feature("step", name, at) for at, name in enumerate(inputs.step_names if inputs.channel_names else ())]
 
 
-class Typical:
-    """What is typical of the training part: medians and most frequent categories."""
+class Typical(NamedTuple):
+    """What is typical of the training part: medians and most frequent categories.
 
-    def __init__(self, inputs: RecordInputs) -> None:
+    Attributes:
+        numeric: (Fn,). sequence: (T, C). codes: (Fc,).
+    """
+
+    numeric: NDArray[np.float32]
+    sequence: NDArray[np.float32]
+    codes: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, inputs: RecordInputs) -> "Typical":
+        """Of the training part of some inputs."""
         train = inputs.train
-        self.numeric = _median(inputs.numeric[train])
-        self.sequence = _median(inputs.sequence[train])
-        self.codes = np.asarray(
-            [np.bincount(inputs.codes[train, column]).argmax() for column in range(inputs.codes.shape[1])],
-            dtype=np.int32,
-        )
+        columns = range(inputs.codes.shape[1])
+        codes = [np.bincount(inputs.codes[train, column]).argmax() for column in columns]
+        return cls(_median(inputs.numeric[train]), _median(inputs.sequence[train]), np.asarray(codes, dtype=np.int32))
 
     def occlude(self, inputs: RecordInputs, feature: Feature) -> RecordInputs:
         """The records with one feature made typical."""
@@ -266,19 +264,21 @@ def _median(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.nanmedian(filled, axis=0) if len(filled) else np.zeros(values.shape[1:]), dtype=np.float32)
 
 
-def _occluded(
+def occluded(
     model: Any, inputs: RecordInputs, typical: Typical, feature: Feature, temperature: float
 ) -> NDArray[np.float64]:
+    """(n,) risk with one feature made typical."""
     changed = typical.occlude(inputs, feature)
     probabilities = np.asarray(model.predict_proba(changed, np.arange(len(changed))), dtype=np.float64)
     return apply_temperature(probabilities, temperature)[:, 1]
 
 
-def _log_odds(risk: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_odds(risk: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of probabilities (n,), kept off 0 and 1."""
     return np.asarray(logit(np.clip(risk, TINY, 1 - TINY)), dtype=np.float64)
 
 
-def _amounts(model: Any, inputs: RecordInputs, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def amounts(model: Any, inputs: RecordInputs, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """(m, 3) lowest, middle and highest quantile of the next amount; nan where the model or the source has none."""
     if not hasattr(model, "amount_quantiles") or np.isnan(inputs.amount).all():
         return np.full((len(rows), 3), np.nan)
@@ -344,7 +344,7 @@ def _weights(model: Any, inputs: RecordInputs) -> NDArray[np.float64]:
     return np.asarray(found.weights.mean(axis=1), dtype=np.float64)
 
 
-def _sufficiency(inputs: RecordInputs) -> list[str]:
+def sufficiency(inputs: RecordInputs) -> list[str]:
     """Whether a record holds enough to trust its score: at least half of its steps, and half of its columns."""
     flags = np.full(len(inputs), SUFFICIENT, dtype=object)
     columns = inputs.numeric.shape[1] + inputs.codes.shape[1]
@@ -408,7 +408,7 @@ def _attention(
     return pd.DataFrame(tables, columns=list(ATTENTION_COLUMNS))
 
 
-def _intervals(scores: pd.DataFrame, truth: pd.DataFrame, bins: int = 10) -> pd.DataFrame:
+def intervals(scores: pd.DataFrame, truth: pd.DataFrame, bins: int = 10) -> pd.DataFrame:
     """Stated and observed risk by tenth, with Wilson's 95 % interval of the observed, and coverage of the amounts.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.

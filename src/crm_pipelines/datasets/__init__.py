@@ -7,28 +7,34 @@ either the old content or the new. Nothing is pickled, and no class is chosen by
 from crm_pipelines.datasets.files import FigureJSON, HTMLFile, JSONFile
 from crm_pipelines.datasets.folders import (
     ArraysDataset,
+    EncodersDataset,
     EventStoresDataset,
     FolderDataset,
+    KeptDataset,
     RawFolderDataset,
     ResultsDataset,
     SparseDataset,
     WorldDataset,
 )
 from crm_pipelines.datasets.runs import RunsDataset
-from crm_pipelines.datasets.tables import CSVTable, ParquetTable, TableDataset
+from crm_pipelines.datasets.tables import CSVTable, OptionalTable, ParquetTable, SheetTable, TableDataset
 
 __all__ = [
     "ArraysDataset",
     "CSVTable",
+    "EncodersDataset",
     "EventStoresDataset",
     "FigureJSON",
     "FolderDataset",
     "HTMLFile",
     "JSONFile",
+    "KeptDataset",
+    "OptionalTable",
     "ParquetTable",
     "RawFolderDataset",
     "ResultsDataset",
     "RunsDataset",
+    "SheetTable",
     "SparseDataset",
     "TableDataset",
     "WorldDataset",

@@ -32,12 +32,11 @@ def replacing(path: Path) -> Iterator[Path]:
             old content stays and nothing half-written is left.
     """
     partial = path.with_name(f".partial-{path.name}")
-    previous = path.with_name(f".previous-{path.name}")
+    previous = _previous(path)
     with _telling_about(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)  # of a run that was killed
-        if previous.exists() and not path.exists():
-            previous.replace(path)  # killed between the two steps of a folder's replacement
+        recover(path)
         try:
             yield partial
             _move(partial, path, previous)
@@ -57,12 +56,24 @@ def write_json(value: object, path: Path) -> None:
         partial.write_bytes(content + b"\n")
 
 
+def recover(path: Path) -> None:
+    """Put an old folder back in its place, where a run was killed between the two steps of its replacement."""
+    previous = _previous(path)
+    if previous.exists() and not path.exists():
+        previous.replace(path)
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(f".previous-{path.name}")
+
+
 def existing(path: Path) -> Path:
-    """The path itself.
+    """The path itself; a folder whose replacement was cut off is put back first.
 
     Raises:
         UserError: if there is nothing at it.
     """
+    recover(path)
     if not path.exists():
         raise UserError(
             f"{path} does not exist: run the pipeline that writes it first, or check data_root, raw_root and source"

@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._utils import ConnectionMixin
 from numpy.typing import NDArray
 
-from crm_pipelines.datasets.atomic import existing, replacing
+from crm_pipelines.datasets.atomic import existing, recover, replacing
 from crm_pipelines.streamed import StreamedArray
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from crm_pipelines.events.store import EventStore
+    from crm_pipelines.preparation.encoders import Encoders
     from crm_pipelines.reporting.results import Results
+    from crm_pipelines.scoring.kept import Keeping, Kept
     from crm_pipelines.sources.raw import RawFolder
 
 Saved = TypeVar("Saved")
@@ -124,6 +126,47 @@ class EventStoresDataset(FolderDataset["Mapping[str, EventStore]", "dict[str, Ev
         from crm_pipelines.events.store import EventStore
 
         return {path.name: EventStore.load(path) for path in sorted(folder.iterdir()) if path.is_dir()}
+
+
+class EncodersDataset(FolderDataset["Encoders", "Encoders"]):
+    """What was fitted on one training part (`preparation.encoders`)."""
+
+    def write(self, data: "Encoders", folder: Path) -> None:
+        """Its files."""
+        data.save(folder)
+
+    def read(self, folder: Path) -> "Encoders":
+        """Read back.
+
+        Raises:
+            UserError: a file is missing or cannot be read.
+        """
+        from crm_pipelines.preparation.encoders import Encoders
+
+        return Encoders.load(folder)
+
+
+class KeptDataset(FolderDataset["Keeping", "Kept | None"]):
+    """A fitted model kept for use, with its manifest (`scoring.kept`); None where nothing has been kept yet."""
+
+    def write(self, data: "Keeping", folder: Path) -> None:
+        """Its files, and a manifest with a checksum of each."""
+        data.save(folder)
+
+    def load(self) -> "Kept | None":
+        """What was kept; a missing system is no error.
+
+        Raises:
+            UserError: it is of another format or version, or its files are not those that were written.
+        """
+        recover(self.path)
+        return self.read(self.path) if self.path.is_dir() else None
+
+    def read(self, folder: Path) -> "Kept":
+        """Read back; see `load`."""
+        from crm_pipelines.scoring.kept import Kept
+
+        return Kept.load(folder)
 
 
 class WorldDataset(FolderDataset[Any, Path]):

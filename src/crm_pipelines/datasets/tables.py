@@ -86,6 +86,48 @@ class CSVTable(CSVDataset):
         return _preview(pd.read_csv(Path(self._filepath), nrows=nrows))
 
 
+class SheetTable(CSVTable):
+    """A CSV file meant for spreadsheets, in which no text can become a formula.
+
+    A cell of text that begins with ``= + - @``, a tab or a line break gets an apostrophe before it, as OWASP advises
+    against CSV injection; reading takes it away again.
+    """
+
+    GUARDED: ClassVar[str] = r"^(?=[=+\-@\t\r\n])"
+
+    def load(self) -> pd.DataFrame:
+        """The frame, texts as they were before they were guarded.
+
+        Raises:
+            UserError: if the file does not exist.
+        """
+        frame = super().load()
+        for name in frame.select_dtypes(["object", "string"]):
+            frame[name] = frame[name].str.replace(r"^'(?=[=+\-@\t\r\n])", "", regex=True)
+        return frame
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Write the frame."""
+        safe = data.copy(deep=False)
+        for name in safe.select_dtypes(["object", "string", "category"]):
+            safe[name] = (
+                safe[name].astype("str").where(safe[name].notna(), "").str.replace(self.GUARDED, "'", regex=True)
+            )
+        safe.columns = pd.Index(pd.Series(safe.columns, dtype="str").str.replace(self.GUARDED, "'", regex=True))
+        super().save(safe)
+
+
+class OptionalTable(ParquetTable):
+    """A parquet file that may not be there: a stage that was not run leaves a frame without rows and columns."""
+
+    def load(self) -> pd.DataFrame:
+        """The frame, or an empty one."""
+        return super().load() if Path(self._filepath).is_file() else pd.DataFrame()
+
+    def _exists(self) -> bool:
+        return True
+
+
 def _preview(frame: pd.DataFrame) -> TablePreview:
     """Rows as Kedro-Viz wants them: plain JSON values, None for what is missing, lists for arrays."""
     return TablePreview(json.loads(frame.to_json(orient="split", date_format="iso")))

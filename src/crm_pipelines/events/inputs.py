@@ -40,6 +40,7 @@ class EventInputs:
         cold: name of a cold-start slice -> its query events.
         groups: name of a fairness axis -> (n) group of each event.
         featured: (m) int64 ascending ids of the events with features; None where every event has them.
+        value_scale: mean and deviation by which values are standardised; None takes those of ``train``.
     """
 
     protocol: str
@@ -65,6 +66,7 @@ class EventInputs:
     cold: Mapping[str, NDArray[np.int64]]
     groups: Mapping[str, NDArray[Any]]
     featured: NDArray[np.int64] | None = None
+    value_scale: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Check that tables and ids fit together.
@@ -109,6 +111,15 @@ class EventInputs:
         if not has(self.featured, ids).all():
             raise ValueError("some of the events have no features; see FeatureParameters")
         return rows
+
+    @cached_property
+    def training_scale(self) -> tuple[float, float]:
+        """Mean and deviation of the values of the training part, or those given."""
+        if self.value_scale is not None:
+            return self.value_scale
+        values = np.array(self.store.value[self.train], dtype=np.float32)
+        values = values[np.isfinite(values)]
+        return (float(values.mean()), float(values.std()) or 1.0) if len(values) else (0.0, 1.0)
 
     @cached_property
     def all_feature_names(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ that the customer is eligible for, each once. With ``threshold: expected_value``
 probability from which the best action pays.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -200,10 +201,11 @@ def adjust(
 def hold_out(customer_ids: NDArray[np.str_], share: float, seed: int) -> NDArray[np.bool_]:
     """(n,) who is held out: a share of all, the same for the same ids in any order.
 
-    Exactly ``round(share x n)`` of them.
+    Exactly ``round(share x n)`` of them: those whose hash is lowest. So whoever is held out stays so when others come
+    or go, but for the few at the border.
     """
-    order = np.argsort(customer_ids, kind="stable")
-    drawn = np.random.default_rng(seed).permutation(len(customer_ids))[: round(share * len(customer_ids))]
+    n = round(share * len(customer_ids))
+    marks = [hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest() for name in customer_ids]
     found = np.zeros(len(customer_ids), dtype=bool)
-    found[order[drawn]] = True
+    found[np.argsort(np.frombuffer(b"".join(marks), dtype=">u8"), kind="stable")[:n]] = True
     return found

@@ -88,7 +88,7 @@ def engagement_plans(
     )
     recommend = adjustment.recommendation(policy)
     before = np.column_stack([_named(recommend, table[f"item_{step}"]) for step in range(1, STEPS + 1)])
-    table["churn_band"] = _band(probability, bands)
+    table["churn_band"] = band_of(probability, bands)
     table["value"] = judged.value
     for step in range(STEPS):
         table[f"before_{step + 1}"] = before[:, step]
@@ -119,7 +119,8 @@ def _value(attributes: pd.DataFrame, n: int, policy: PolicyParameters) -> NDArra
     return np.asarray(found.fillna(policy.value), dtype=np.float64)
 
 
-def _band(probability: NDArray[np.float64], bands: Mapping[str, float]) -> list[str]:
+def band_of(probability: NDArray[np.float64], bands: Mapping[str, float]) -> list[str]:
+    """Name of the band that each probability (n,) belongs to; empty where it is nan."""
     names = list(bands)
     at = np.searchsorted(np.asarray(list(bands.values())), probability, side="right")
     return ["" if np.isnan(p) else names[min(int(a), len(names) - 1)] for p, a in zip(probability, at, strict=True)]

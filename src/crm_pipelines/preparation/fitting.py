@@ -14,6 +14,7 @@ from crm_pipelines.encoding.entities import EntityEncoder, EntityFeatures, align
 from crm_pipelines.encoding.segments import RfvSegments, rfv_table
 from crm_pipelines.events.inputs import history_groups
 from crm_pipelines.events.store import EventStore
+from crm_pipelines.preparation.encoders import Encoders
 from crm_pipelines.preparation.views import Ids, fold_of, view_key
 from crm_pipelines.streamed import StreamedArray
 from crm_pipelines.text.tfidf import PastTextEncoder
@@ -31,11 +32,13 @@ class Fitted(NamedTuple):
         arrays: ``<protocol>/fold=<f>/<name>`` -> array; the names are those that ``assembly`` reads.
         imputation: what was filled in, with which values.
         segments: customer segments and what distinguishes them.
+        encoders: what was fitted on the last fold of the protocol ``time``.
     """
 
     arrays: Arrays
     imputation: pd.DataFrame
     segments: pd.DataFrame
+    encoders: Encoders
 
 
 def texts_of(clean: ibis.Table, stores: dict[str, EventStore]) -> dict[str, NDArray[np.object_]]:
@@ -86,10 +89,12 @@ def _fit_views(
     tables = {"customer": (customers.to_pandas(), CUSTOMER_ID), "item": (items.to_pandas(), ITEM_ID)}
     arrays: Arrays = {}
     imputations, segments = [], []
+    kept: Encoders | None = None
     for split in splits:
         protocol, key = split[PROTOCOL], view_key(split)
         store = stores[protocol]
         train = fold_of(split).parts(store.timestamp)[0]  # context events too: all of it is past
+        encoders: dict[str, EntityEncoder] = {}
         labelled = train[store.labels[train] >= 0]
         for side, side_spec, entity in (
             ("customer", spec.customers, store.customer),
@@ -99,7 +104,7 @@ def _fit_views(
             attributes = align(table, id_column, ids[f"{protocol}/{side}"].tolist())
             training = np.zeros(len(attributes), dtype=bool)
             training[entity[train]] = True
-            encoder = EntityEncoder.fit(attributes, side_spec, parameters, training)
+            encoder = encoders[side] = EntityEncoder.fit(attributes, side_spec, parameters, training)
             _keep_features(arrays, key, side, encoder.transform(attributes))
             if protocol == PROTOCOL_TIME and split["fold"] == last:
                 everything = EntityEncoder.fit(attributes, side_spec, leaky, training)
@@ -110,9 +115,9 @@ def _fit_views(
                 for column in side_spec.sensitive:
                     values = attributes[column].astype("object").where(attributes[column].notna(), "unknown")
                     arrays[f"{key}/group/{column}"] = _spread(values.to_numpy(str), store.customer)
-        if texts:
-            encoder_ = PastTextEncoder.fit(texts[protocol], train, parameters)
-            arrays[f"{key}/text_features"] = encoder_.encode(texts[protocol], store).features
+        past_texts = PastTextEncoder.fit(texts[protocol], train, parameters) if texts else None
+        if past_texts is not None:
+            arrays[f"{key}/text_features"] = past_texts.encode(texts[protocol], store).features
         else:
             arrays[f"{key}/text_features"] = np.zeros((len(store), 0), dtype=np.float32)
         ratings = bool(spec.interactions.rating_classes)
@@ -120,10 +125,23 @@ def _fit_views(
         clusters = RfvSegments.fit(rfv, parameters.segments, parameters.seed)
         segment = clusters.assign(rfv, store.n_customers)
         arrays[f"{key}/customer_segment"] = segment
-        segments.append(clusters.describe(rfv, segment).assign(**{PROTOCOL: protocol, FOLD: split["fold"]}))
+        described = clusters.describe(rfv, segment)
+        segments.append(described.assign(**{PROTOCOL: protocol, FOLD: split["fold"]}))
+        if protocol == PROTOCOL_TIME and split["fold"] == last:
+            kept = Encoders(
+                fold=int(split["fold"]),
+                validation_start=int(split["validation_start"]),
+                customer=encoders["customer"],
+                item=encoders["item"],
+                text=past_texts,
+                segments=clusters,
+                segment_names=tuple(str(name) for name in described["name"]),
+            )
         for axis, groups in history_groups(store, labelled).items():
             arrays[f"{key}/group/{axis}"] = groups
-    return Fitted(arrays, pd.concat(imputations, ignore_index=True), pd.concat(segments, ignore_index=True))
+    assert kept is not None  # there is a last fold of the protocol in time, always
+    imputation = pd.concat(imputations, ignore_index=True)
+    return Fitted(arrays, imputation, pd.concat(segments, ignore_index=True), kept)
 
 
 def _spread(values: NDArray[Any], entity: NDArray[np.int32]) -> StreamedArray:

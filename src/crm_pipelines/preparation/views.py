@@ -50,12 +50,17 @@ def build_store(clean: ibis.Table, items: ibis.Table, spec: SourceSpec) -> tuple
     The log is read in the order of its file, a column at a time, so that its texts are never held together.
 
     Raises:
-        UserError: the events have no times.
+        UserError: the events have no times, or are all of one kind.
     """
     if spec.interactions.in_order:
         raise UserError(
             f"source '{spec.title}' has no times, only an order, and one kind of event: there is no behaviour to "
             "predict; run --pipelines=engagement on it, or choose another source"
+        )
+    if len(spec.interactions.classes) < 2:
+        raise UserError(
+            f"source '{spec.title}' has one kind of event, so there is no behaviour to predict; run "
+            "--pipelines=engagement on it, or name at least two classes under 'interactions.behaviours'"
         )
     rows = clean.select(ROW).to_pyarrow()[ROW].to_numpy()
 

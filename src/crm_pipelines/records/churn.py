@@ -5,6 +5,7 @@ nothing of what counts followed within the given days, which is churn. The last 
 before the end of the log, each earlier one as many before the next, so that the outcomes of one are known at the next.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import ibis
@@ -28,7 +29,9 @@ AMOUNT_SUM: Final = "value"
 """Channel of the sum of ``value``, where the log has any."""
 
 
-def churn_records(log: pd.DataFrame, customers: pd.DataFrame, spec: ChurnSpec, attributes: EntitySpec) -> RecordTables:
+def churn_records(
+    log: pd.DataFrame, customers: pd.DataFrame, spec: ChurnSpec, attributes: EntitySpec, today: bool = False
+) -> RecordTables:
     """Records of everybody in the audience at each reference date.
 
     Args:
@@ -36,6 +39,7 @@ def churn_records(log: pd.DataFrame, customers: pd.DataFrame, spec: ChurnSpec, a
         customers: ``customer_id`` and the declared attributes.
         spec: what churn is.
         attributes: which attribute is what.
+        today: of one moment only, the end of the log, so that nothing is known yet of the outcome.
 
     Returns:
         Records, their layout, and what was counted: ``outside_the_audience`` and ``reference_dates``.
@@ -53,6 +57,13 @@ def churn_records(log: pd.DataFrame, customers: pd.DataFrame, spec: ChurnSpec, a
     log = log.sort_values(c.TIMESTAMP, kind="stable")
     time = log[c.TIMESTAMP].to_numpy(dtype=np.int64)
     first, end = int(time[0]), int(time[-1]) + 1
+    layout = _layout(log, behaviours, spec, attributes)
+    if today:
+        now, left_out = _at(log, end, 0, spec, layout, customers)
+        if now.empty:
+            raise UserError("nobody belongs to the audience today; widen 'churn.audience'")
+        now[c.LABEL] = None
+        return _tables(now, layout, {"outside_the_audience": left_out})
     days = round(spec.within_days * DAY)
     references = [end - days * (back + 1) for back in reversed(range(spec.snapshots))]
     references = [moment for moment in references if moment - first >= days] or references[-1:]
@@ -61,17 +72,6 @@ def churn_records(log: pd.DataFrame, customers: pd.DataFrame, spec: ChurnSpec, a
             f"the log covers {(end - first) / DAY:.0f} days, which leaves no history before the {spec.within_days:g} "
             "days of the outcome; give a longer log or a smaller 'churn.within_days'"
         )
-    has_value = bool(log[c.VALUE].notna().any())
-    channels = (*behaviours, AMOUNT_SUM) if has_value else tuple(behaviours)
-    layout = Layout(
-        classes=CLASSES,
-        numeric=(*TOTALS, *attributes.numeric),
-        categorical=attributes.categorical,
-        sensitive=attributes.sensitive,
-        channels=channels,
-        steps=tuple(f"step -{back}" for back in range(spec.steps, 0, -1)),
-        snapshots=True,
-    )
     parts, outside = [], 0
     for moment in references:
         part, left_out = _at(log, moment, days, spec, layout, customers)
@@ -80,10 +80,29 @@ def churn_records(log: pd.DataFrame, customers: pd.DataFrame, spec: ChurnSpec, a
     table = pd.concat(parts, ignore_index=True)
     if table.empty:
         raise UserError("nobody belongs to the audience at any reference date; widen 'churn.audience'")
+    return _tables(table, layout, {"reference_dates": len(references), "outside_the_audience": outside})
+
+
+def _layout(log: pd.DataFrame, behaviours: Sequence[str], spec: ChurnSpec, attributes: EntitySpec) -> Layout:
+    has_value = bool(log[c.VALUE].notna().any())
+    return Layout(
+        classes=CLASSES,
+        numeric=(*TOTALS, *attributes.numeric),
+        categorical=attributes.categorical,
+        sensitive=attributes.sensitive,
+        channels=(*behaviours, AMOUNT_SUM) if has_value else tuple(behaviours),
+        steps=tuple(f"step -{back}" for back in range(spec.steps, 0, -1)),
+        snapshots=True,
+    )
+
+
+def _tables(table: pd.DataFrame, layout: Layout, notes: dict[str, int]) -> RecordTables:
     table[c.ROW] = np.arange(1, len(table) + 1)
-    columns = [*c.RECORD_COLUMNS, *layout.columns]
-    notes = {"reference_dates": len(references), "outside_the_audience": outside}
-    return RecordTables(ibis.memtable(pa.Table.from_pandas(table[columns], preserve_index=False)), layout, notes)
+    columns = table[[*c.RECORD_COLUMNS, *layout.columns]]
+    texts = dict.fromkeys((c.RECORD_ID, c.CUSTOMER_ID, c.LABEL, *layout.categorical, *layout.sensitive), pa.string())
+    found = pa.Table.from_pandas(columns, preserve_index=False)
+    schema = pa.schema([pa.field(each.name, texts.get(each.name, each.type)) for each in found.schema])
+    return RecordTables(ibis.memtable(found.cast(schema)), layout, notes)
 
 
 def _at(

@@ -21,7 +21,7 @@ _WHY: Final = "_reason"
 
 
 def clean_records(
-    records: ir.Table, where: str, lines: Iterable[tuple[str, str, int]] = ()
+    records: ir.Table, where: str, lines: Iterable[tuple[str, str, int]] = (), outcome_due: bool = True
 ) -> tuple[ir.Table, pd.DataFrame]:
     """Drop every record that has a reason against it.
 
@@ -29,6 +29,7 @@ def clean_records(
         records: as read; ``row`` is unique.
         where: the file, for messages.
         lines: ``step, reason, rows`` of the finer lines that records were computed from, put before the report.
+        outcome_due: drop records without an outcome.
 
     Returns:
         The valid records in the order of their rows (an expression, evaluated when it is saved), and the report
@@ -41,16 +42,21 @@ def clean_records(
     judged = records.mutate(
         ibis.cases(
             (records[c.RECORD_ID].isnull() | records[c.CUSTOMER_ID].isnull(), "missing_id"),
-            (records[c.LABEL].isnull(), "missing_label"),
+            (records[c.LABEL].isnull() & outcome_due, "missing_label"),
             else_=ibis.null("string"),
         ).name(_WHY)
     )
-    # Whether a record is valid is part of the key: those already dropped must not shadow valid ones.
-    again = ibis.row_number().over(ibis.window(group_by=[_WHY, *content], order_by=c.ROW)) > 0
-    judged = judged.mutate((judged[_WHY].isnull() & again).ifelse("duplicate", judged[_WHY]).name(_WHY))
-    valid = judged.filter(judged[_WHY].isnull()).drop(_WHY)
+    complete = judged.filter(judged[_WHY].isnull())
+    # In pandas: a window over hundreds of columns keeps the engine busy for minutes.
+    rows = complete.select(*content, c.ROW).to_pandas().sort_values(c.ROW, kind="stable")
+    again = rows.loc[rows.duplicated(subset=content), c.ROW].astype("int64").tolist()
+    valid = complete.drop(_WHY)
+    if again:
+        valid = valid.anti_join(ibis.memtable({c.ROW: again}), c.ROW)
     found = judged.group_by(_WHY).agg(rows=judged.count()).to_pandas()
     counts = {None if pd.isna(why) else str(why): int(n) for why, n in zip(found[_WHY], found["rows"], strict=True)}
+    if again:
+        counts |= {None: counts[None] - len(again), "duplicate": len(again)}
     total, kept = sum(counts.values()), counts.get(None, 0)
     if kept == 0:
         listed = ", ".join(f"{reason}: {counts[reason]}" for reason in REASONS if reason in counts)

@@ -46,6 +46,7 @@ from crm_pipelines.reporting.results import (
     PipelineResults,
     RecordsResults,
     Results,
+    ScoringResults,
     SourceResults,
     environment_mark,
 )
@@ -56,6 +57,8 @@ from crm_pipelines.runs import NOT_APPLICABLE
 
 RISK: Final = "risk"
 ENGAGEMENT: Final = "engagement"
+CONTACTS_SHOWN: Final = 20
+"""Rows of the tables about today's customers; the files hold all of them."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,16 @@ class RecordsView:
 
 
 @dataclass(frozen=True)
+class ScoringView:
+    """What the template shows of today's customers."""
+
+    facts: tuple[tuple[str, str], ...]
+    contacts: Table | None
+    first: Table | None
+    drift: Table | None
+
+
+@dataclass(frozen=True)
 class SourceView:
     """What the template shows of one source."""
 
@@ -111,6 +124,8 @@ class SourceView:
     notes: Table | None
     records: RecordsView | None
     pipelines: tuple[PipelineView, ...]
+    scoring: ScoringView | None
+    check: Table | None
 
 
 def render_report(results: Results) -> str:
@@ -169,6 +184,24 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
             pipeline_view(pipeline, source, f"{anchor}-{position}")
             for position, pipeline in enumerate(source.pipelines, start=1)
         ),
+        scoring=None if source.scoring is None else scoring_view(source.scoring),
+        check=None if source.check is None else sections.plain_table(source.check, "What a check of the tables found"),
+    )
+
+
+def scoring_view(found: ScoringResults) -> ScoringView:
+    """The view of today's customers: whom to contact first, the first rows, and what drifted."""
+    keys = {"customers": "Customers", "with_plan": "With an action", "hold_out": "Held out"}
+    drift = found.overview.get("drift")
+    moved = drift if isinstance(drift, Mapping) else {}
+    facts = [(label, count(_number(found.overview, key))) for key, label in keys.items()]
+    facts += [(f"Drift, {level}", count(_number(moved, level))) for level in ("major", "moderate")]
+    shown = ["system", "kind", "name", "measure", "value", "severity"]
+    return ScoringView(
+        facts=tuple(facts),
+        contacts=sections.plain_table(found.contacts.head(CONTACTS_SHOWN), "Whom to contact first"),
+        first=sections.plain_table(found.first, "The first customers of the table"),
+        drift=sections.plain_table(found.drift.head(CONTACTS_SHOWN)[shown], "What drifted, the worst first"),
     )
 
 

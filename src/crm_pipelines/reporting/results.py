@@ -39,6 +39,13 @@ logger = logging.getLogger(__name__)
 PREPROCESSING: Final = "preprocessing"
 RECORDS: Final = "records"
 SEQUENCES: Final = "sequences"
+SCORING: Final = "scoring"
+CHECK: Final = "check"
+CARDS: Final = "cards"
+NO_PIPELINES: Final = (PREPROCESSING, RECORDS, SEQUENCES, SCORING, CHECK, CARDS)
+"""Folders below a source that hold no results of models."""
+FIRST_ROWS: Final = 10
+"""Customers shown of all those scored."""
 REPORT_FILE: Final = "index.html"
 
 _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
@@ -144,6 +151,21 @@ class RecordsResults:
 
 
 @dataclass(frozen=True)
+class ScoringResults:
+    """What was written about today's customers.
+
+    Attributes:
+        overview: counts, as `scoring` writes them.
+        first: the first rows of ``customer_actions``. contacts: whom to contact first. drift: the rows that drifted.
+    """
+
+    overview: Mapping[str, Any]
+    first: pd.DataFrame
+    contacts: pd.DataFrame
+    drift: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class SourceResults:
     """What was written for one source.
 
@@ -158,6 +180,8 @@ class SourceResults:
         notes: what was counted while reading the files, by name.
         pipelines: by name.
         records: of its table of records; None where it has none.
+        scoring: of today's customers; None where they were not scored.
+        check: ``severity, where, what, advice`` of a check; None where it was not checked.
     """
 
     name: str
@@ -168,6 +192,8 @@ class SourceResults:
     notes: Mapping[str, Any] = field(default_factory=dict)
     pipelines: tuple[PipelineResults, ...] = ()
     records: RecordsResults | None = None
+    scoring: ScoringResults | None = None
+    check: pd.DataFrame | None = None
 
     @property
     def title(self) -> str:
@@ -243,13 +269,14 @@ def _read_source(folder: Path) -> SourceResults | None:
         pipelines=tuple(
             pipeline
             for child in sorted(folder.iterdir())
-            if child.is_dir()
-            and child.name not in (PREPROCESSING, RECORDS, SEQUENCES)
-            and (pipeline := _read_pipeline(child)) is not None
+            if child.is_dir() and child.name not in NO_PIPELINES and (pipeline := _read_pipeline(child)) is not None
         ),
         records=_read_records(folder / RECORDS),
+        scoring=_read_scoring(folder / SCORING),
+        check=_read_check(folder / CHECK),
     )
-    nothing = not (source.overview or source.splits or source.pipelines or source.records) and source.cleaning is None
+    found = source.overview or source.splits or source.pipelines or source.records or source.scoring
+    nothing = not found and source.cleaning is None
     return None if nothing else source
 
 
@@ -264,6 +291,27 @@ def _read_records(folder: Path) -> RecordsResults | None:
         columns=read_table(columns, {"missing", "values"}) if columns.is_file() else None,
         notes=_mapping(folder / "ingestion_notes.json"),
     )
+
+
+def _read_scoring(folder: Path) -> ScoringResults | None:
+    names = {"first": "customer_actions", "contacts": "contact_list", "drift": "drift"}
+    paths = {name: folder / f"{file}.csv" for name, file in names.items()}
+    if not all(path.is_file() for path in paths.values()):
+        return None
+    drift = read_table(paths["drift"], {"reference", "today", "value", "n"})
+    _check_columns(drift, ("system", "name", "measure", "value", "severity"), paths["drift"])
+    numbers = {"churn_probability", "risk", "expected_value"}
+    return ScoringResults(
+        overview=_mapping(folder / "overview.json"),
+        first=pd.read_csv(paths["first"], dtype=str, keep_default_na=False, nrows=FIRST_ROWS),
+        contacts=read_table(paths["contacts"], numbers),
+        drift=drift[drift["severity"] != "none"],
+    )
+
+
+def _read_check(folder: Path) -> pd.DataFrame | None:
+    path = folder / "findings.csv"
+    return read_table(path, ()) if path.is_file() else None
 
 
 def _read_pipeline(folder: Path) -> PipelineResults | None:

@@ -44,7 +44,7 @@ class Sequences:
     report: pd.DataFrame
 
 
-def build(log: pd.DataFrame, customers: pd.Series, where: str) -> Sequences:
+def build(log: pd.DataFrame, customers: pd.Series, where: str, alone: bool = False) -> Sequences:
     """Sequences of a clean log.
 
     An item that directly follows itself is one event: a loop tells no more than its first turn.
@@ -53,6 +53,7 @@ def build(log: pd.DataFrame, customers: pd.Series, where: str) -> Sequences:
         log: ``customer_id, item_id, timestamp`` in the order of the events.
         customers: ids of the table of customers, in any order.
         where: the file, for messages.
+        alone: customers with a single event are enough, since nothing is learnt.
 
     Raises:
         UserError: no customer has two events, so that there is nothing to predict.
@@ -66,7 +67,7 @@ def build(log: pd.DataFrame, customers: pd.Series, where: str) -> Sequences:
     again[1:] = (item[1:] == item[:-1]) & (customer[1:] == customer[:-1])
     customer, item, time = customer[~again], item[~again], time[~again]
     counts = np.bincount(customer, minlength=len(names))
-    if not (counts > 1).any():
+    if not (alone or (counts > 1).any()):
         raise UserError(
             f"{where}: no customer has two events with different items, so there is no next item to learn; "
             "check the columns of customer and item"

@@ -77,7 +77,7 @@ def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
     """
     if spec.log is None or spec.reader is None:
         raise UserError(f"source '{spec.title}' has no 'interactions' to read; run --pipelines=risk on its records")
-    return READERS[spec.reader](raw, spec)
+    return READERS[spec.reader](raw.written_as(spec), spec)
 
 
 def read_records(raw: RawFolder, spec: SourceSpec) -> RecordTables:
@@ -87,4 +87,4 @@ def read_records(raw: RawFolder, spec: SourceSpec) -> RecordTables:
         UserError: the source has none, or whatever the file or the block do wrong.
     """
     block = spec.records
-    return RECORD_READERS[block.reader](raw, block, f"'records' of source '{spec.title}'")
+    return RECORD_READERS[block.reader](raw.written_as(spec), block, f"'records' of source '{spec.title}'")

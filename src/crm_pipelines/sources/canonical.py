@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crm_pipelines import columns as c
-from crm_pipelines.config import InteractionsSpec, SourceSpec
+from crm_pipelines.config import ONLY_CLASS, InteractionsSpec, SourceSpec
 from crm_pipelines.errors import UserError
 from crm_pipelines.sources import cells, timestamps
 from crm_pipelines.sources.cells import Ids, Rule
@@ -153,6 +153,8 @@ def _unknown_labels(
 
 
 def _behaviour(label: ir.StringValue, value: ir.FloatingValue, log: InteractionsSpec) -> ir.StringValue:
+    if log.one_kind:
+        return ibis.literal(ONLY_CLASS)
     if log.behaviours and all(raw == name for raw, name in log.behaviours.items()):
         return label  # every label has been found to be known
     if log.behaviours:

@@ -3,6 +3,7 @@
 All questions about one file are answered in a single pass over it (:func:`inspect`), whatever their number.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -124,13 +125,21 @@ def _complaint(raw: RawTable, rule: Rule, row: int, bad: int) -> UserError:
     return UserError(f"{where}: {shown} {rule.problem} ({bad} such cells). {advice or general}.")
 
 
-def number_rule(name: str, column: ir.StringColumn) -> Rule:
-    """A rule that every cell of a column is a number, blank, or a mark of a missing value."""
+def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False) -> Rule:
+    """A rule that every cell of a column is a number, blank, or a mark of a missing value.
+
+    Args:
+        name, column: of the file. is_trimmed: the cells have no blanks around them any more.
+    """
 
     def advice(shown: str) -> str | None:
+        if re.fullmatch(r"[+-]?[0-9.]*,[0-9]+", shown):
+            return "Set 'decimal: \",\"' in the source block, or write decimals with a point and without separators"
+        if re.match(r"^[^0-9]{0,4} ?[0-9]", shown) and re.search(r"[€$£%]|[A-Z]{3}", shown):
+            return "Write the number without its currency or unit, or leave the column out of the source block"
         return "Write decimals with a point and without separators" if "," in shown and shown[-1:].isdigit() else None
 
-    cell = trimmed(column)
+    cell = column if is_trimmed else trimmed(column)
     return Rule(name, number(column).isnull() & ~cell.lower().isin(MISSING), "is not a number", cell, advice)
 
 

@@ -6,6 +6,8 @@ whatever engine the tables are on. What happens to the text is written in portab
 """
 
 import difflib
+import errno
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +26,7 @@ from ibis.backends import BaseBackend
 from ibis.backends.duckdb import Backend
 from ibis.util import gen_name
 
+from crm_pipelines.config import SourceSpec
 from crm_pipelines.errors import UserError
 from crm_pipelines.sources import textfiles
 
@@ -31,6 +34,8 @@ ROW_NUMBER: Final = "__row__"
 """Record number of a raw file, from 1, in file order; a name that no file of ours can clash with."""
 
 _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
+_COMMA_NUMBER: Final = r"^[ \t]*[+-]?(([0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?)|([0-9]+,[0-9]+))[ \t]*$"
+_NO_SPACE: Final = os.strerror(errno.ENOSPC)
 _JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
 
 
@@ -109,11 +114,19 @@ class RawFolder:
         connection: an Ibis connection, DuckDB's or another's. DuckDB parses the files in any case.
         staging: folder of the staged files, where that engine can read them; by default one below the system's folder
             of temporary files (``TMPDIR``), removed when the process ends.
+        encoding, delimiter, decimal: of one's own CSV files; see :class:`crm_pipelines.config.SourceSpec`.
     """
 
     root: Path
     connection: BaseBackend
     staging: Path = field(default_factory=lambda: Path(_scratch().name))
+    encoding: str = "utf-8"
+    delimiter: str = ""
+    decimal: str = "."
+
+    def written_as(self, spec: SourceSpec) -> "RawFolder":
+        """The same folder, its CSV files read as a source block says that they are written."""
+        return replace(self, encoding=spec.encoding, delimiter=spec.delimiter, decimal=spec.decimal)
 
     @cached_property
     def _parser(self) -> Backend:
@@ -151,7 +164,8 @@ class RawFolder:
         """
         suffix = Path(relative.removesuffix(".gz")).suffix.lower()
         if suffix in _CSV_SUFFIXES:
-            return self.csv(relative)
+            found = self.csv(relative, delimiter=self.delimiter or None, encoding=self.encoding)
+            return _with_points(found) if self.decimal == "," else found
         if suffix in _JSON_SUFFIXES:
             return self.json_lines(relative)
         if suffix == ".parquet" and not relative.endswith(".gz"):
@@ -183,7 +197,7 @@ class RawFolder:
         textfiles.check_text(path, relative, encoding)
         header = not names
         if header:
-            names, delimiter = textfiles.read_header(path, relative, delimiter)
+            names, delimiter = textfiles.read_header(path, relative, delimiter, encoding)
         delimiter = delimiter or ","
         options = {
             "auto_detect": "false",
@@ -302,8 +316,23 @@ class RawFolder:
         return self.connection.read_parquet(str(numbered), table_name=gen_name("raw"))
 
 
+def _with_points(found: RawTable) -> RawTable:
+    """A table in which cells that are numbers with a decimal comma are written with a point: ``1.234,5`` is 1234.5."""
+    cells = {}
+    for name in found.columns:
+        cell = found.table[name]
+        plain = cell.replace(".", "").replace(",", ".")
+        cells[name] = cell.re_search(_COMMA_NUMBER).fill_null(False).ifelse(plain, cell)
+    return replace(found, table=found.table.mutate(**cells))
+
+
 def _unreadable(relative: str, where: str | None, error: Exception | None) -> UserError:
     """The engine's failure in one line; its own text, which repeats the record, only if we found no better."""
+    if _NO_SPACE in str(error):
+        return UserError(
+            f"no space is left for a copy of {relative} in the folder of temporary files; free some, or name another "
+            "folder in the environment variable TMPDIR"
+        )
     reason = where or str(error).splitlines()[0]
     return UserError(f"{relative} cannot be read: {reason}. Repair or export the file again.")
 

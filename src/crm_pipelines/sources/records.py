@@ -52,7 +52,7 @@ def read(raw: RawFolder, spec: RecordsSpec, where: str) -> RecordTables:
 
 
 def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
-    """Turn a file's text columns into records.
+    """Turn a file's text columns into records; a file without the column of the outcome holds records without one.
 
     Raises:
         UserError: a column is missing (with the likely one, and the hint where the delimiter is another), a label is
@@ -62,6 +62,10 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
         raise UserError(f"{where} needs 'label', the column of the outcome")
     if spec.date is not None:
         timestamps.check_format(spec.timestamp_format, where)
+    if not spec.outcome_due and spec.label not in raw.columns:
+        raw = replace(
+            raw, table=raw.table.mutate(**{spec.label: ibis.null("string")}), columns=(*raw.columns, spec.label)
+        )
     declared = {
         "label": [spec.label],
         "id": [spec.id] if spec.id else [],
@@ -78,17 +82,18 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
         )
     for key, names in declared.items():
         raw.require(names, f"'{key}' of {where}")
-    spec, notes = _with_guessed(raw, spec, {name for names in declared.values() for name in names})
     missing = tuple(word.lower() for word in spec.missing)
-    text = {name: _without(cells.trimmed(raw.table[name]), missing) for name in _used(spec)}
+    raw = _tidied(raw, missing, as_they_are={spec.label, *declared["date"]})
+    spec, notes = _with_guessed(raw, spec, {name for names in declared.values() for name in names})
+    text = {name: raw.table[name] for name in _used(spec)}
     numbers = _numeric(spec)
-    label = cells.whole(cells.trimmed(raw.table[spec.label]))
+    label = cells.whole(raw.table[spec.label])
     known = _without(label, missing).isin(list(spec.classes)) | _without(label, missing).isnull()
     rules = [_number_rule(name, text[name]) for name in numbers]
     questions: dict[str, ir.Scalar] = {"label_row": raw.row().min(where=~known)}
     position: ir.Value = ibis.null("int64")
     if spec.date is not None:
-        time = cells.trimmed(raw.table[spec.date])
+        time = raw.table[spec.date]
         position = timestamps.to_seconds(time, spec.timestamp_format, spec.utc_offset_hours)
         rules.append(timestamps.rule(spec.date, time, position, spec.timestamp_format))
         questions |= timestamps.questions(time, spec.timestamp_format)
@@ -120,6 +125,21 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
     return RecordTables(table, layout, {"records": int(answers["rows"]), **unreadable, **notes})
 
 
+def _tidied(raw: RawTable, missing: tuple[str, ...], as_they_are: set[str]) -> RawTable:
+    """The file without blanks around its cells and without the block's words for "no value", computed once.
+
+    What is asked of each cell afterwards is then asked of a plain column: the engine takes minutes over a wide table
+    whose every question repeats how the cell was tidied.
+    """
+    plain = {
+        name: cells.trimmed(raw.table[name])
+        if name in as_they_are
+        else _without(cells.trimmed(raw.table[name]), missing)
+        for name in raw.columns
+    }
+    return replace(raw, table=raw.keep(raw.table.select(raw.row(), **plain)))
+
+
 def _inspect(
     raw: RawTable, rules: Sequence[Rule], spec: RecordsSpec, questions: Mapping[str, ir.Scalar]
 ) -> tuple[dict[str, Any], dict[str, int]]:
@@ -144,7 +164,7 @@ def _without(cell: ir.StringColumn, missing: tuple[str, ...]) -> ir.StringColumn
 
 
 def _number_rule(name: str, cell: ir.StringColumn) -> Rule:
-    rule = cells.number_rule(name, cell)
+    rule = cells.number_rule(name, cell, is_trimmed=True)
 
     def advice(shown: str) -> str | None:
         found = rule.advice(shown) if rule.advice else None
@@ -176,10 +196,10 @@ def _with_guessed(raw: RawTable, spec: RecordsSpec, declared: set[str]) -> tuple
     others = [name for name in raw.columns if name not in declared]
     if not spec.guess:
         return spec, {"columns_ignored": len(others)} if others else {}
-    missing = [*cells.MISSING, *(word.lower() for word in spec.missing)]
+    missing = list(cells.MISSING)
     measures: dict[str, ir.Scalar] = {}
     for at, name in enumerate(others):
-        cell = cells.trimmed(raw.table[name])
+        cell = raw.table[name]
         words = cell.notnull() & cells.number(cell).isnull() & ~cell.lower().isin(missing)
         measures |= {f"words_{at}": words.sum(), f"kinds_{at}": cell.nunique()}
     found = raw.first(raw.table.aggregate(**measures)) if others else {}

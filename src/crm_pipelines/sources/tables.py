@@ -30,9 +30,17 @@ def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
             f"Source '{spec.title}': 'interactions.columns' maps '{unknown[0]}', which is none of {', '.join(MAPPABLE)}"
         )
     log = raw.read(spec.interactions.file)
-    target = c.VALUE if spec.interactions.rating_classes else c.BEHAVIOUR
-    needed = dict.fromkeys((c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, target, *named))
-    names = {name: named.get(name, name) for name in MAPPABLE if name in needed or name in log.columns}
+    target = (c.VALUE,) if spec.interactions.rating_classes else (c.BEHAVIOUR,)
+    known = MAPPABLE
+    if spec.interactions.one_kind:  # a list of orders, say
+        if c.BEHAVIOUR in named:
+            raise UserError(
+                f"Source '{spec.title}': 'interactions.columns' maps 'behaviour', so 'interactions.behaviours' must "
+                "say what its labels mean (label in the file: class)"
+            )
+        target, known = (), tuple(name for name in MAPPABLE if name != c.BEHAVIOUR)
+    needed = dict.fromkeys((c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, *target, *named))
+    names = {name: named.get(name, name) for name in known if name in needed or name in log.columns}
     for name in needed:
         how = "" if name in named else f" (map it: 'columns: {{{name}: NAME IN FILE}}')"
         log.require([names[name]], f"'interactions.columns.{name}'{how}")

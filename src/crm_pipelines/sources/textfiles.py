@@ -21,13 +21,25 @@ CHUNK: Final = 1 << 20
 GZIP_MAGIC: Final = b"\x1f\x8b"
 UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 DELIMITERS: Final = ",;\t|"
+_CHECK_DISK: Final = "check its permissions and its disk, then run again"
+_OR_LATIN: Final = ", or, where it is an old export of Windows or Excel, set 'encoding: latin-1' in the source block"
 
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, unpacked when its name ends in ``.gz``."""
-    with cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb") as stream:
-        yield stream
+    """Open a file for reading, unpacked when its name ends in ``.gz``.
+
+    Raises:
+        UserError: it may not be read, or reading broke off.
+    """
+    try:
+        with cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb") as stream:
+            yield stream
+    except gzip.BadGzipFile:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{path.name} cannot be read: {reason}; {_CHECK_DISK}") from error
 
 
 def check_text(path: Path, name: str, encoding: str) -> None:
@@ -41,8 +53,12 @@ def check_text(path: Path, name: str, encoding: str) -> None:
     Raises:
         UserError: empty file, torn or false gzip, a NUL byte or a byte that is not ``encoding`` (with its line).
     """
-    with path.open("rb") as stream:
-        zipped = stream.read(2) == GZIP_MAGIC
+    try:
+        with path.open("rb") as stream:
+            zipped = stream.read(2) == GZIP_MAGIC
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{name} cannot be read: {reason}; {_CHECK_DISK}") from error
     if path.stat().st_size == 0:
         raise UserError(f"{name} is empty: put the data there or name another file")
     if zipped != (path.suffix == ".gz"):
@@ -77,10 +93,12 @@ def _check_chunk(chunk: bytes, decoder: codecs.IncrementalDecoder, name: str, en
     except UnicodeDecodeError as error:
         # Bytes kept from the chunk before are part of ``error.object``: they hold no line break.
         at = line + error.object.count(b"\n", 0, error.start)
-        raise UserError(f"{name}, line {at}: not valid {encoding.upper()} text; save the file as UTF-8") from error
+        raise UserError(
+            f"{name}, line {at}: not valid {encoding.upper()} text; save the file as UTF-8{_OR_LATIN}"
+        ) from error
 
 
-def read_header(path: Path, name: str, delimiter: str | None) -> tuple[tuple[str, ...], str]:
+def read_header(path: Path, name: str, delimiter: str | None, encoding: str = "utf-8") -> tuple[tuple[str, ...], str]:
     """Column names of a CSV file's first record and its delimiter (guessed from that record if not given).
 
     Names are trimmed; an unnamed column is called ``unnamed_<position>``.
@@ -88,7 +106,8 @@ def read_header(path: Path, name: str, delimiter: str | None) -> tuple[tuple[str
     Raises:
         UserError: the first line is blank, or two columns have the same name (upper and lower case alike).
     """
-    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=codec, newline="") as text:
         first = text.readline()
         delimiter = delimiter or max(DELIMITERS, key=first.count)
         text.seek(0)

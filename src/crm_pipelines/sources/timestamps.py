@@ -1,6 +1,8 @@
 """Times as published: seconds, milliseconds, ISO 8601 or a pattern, all to seconds since 1970 UTC."""
 
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import ibis
@@ -27,12 +29,52 @@ _SIGN: Final = r"([+-])[0-9]{2}(?::?[0-9]{2})?$"
 _HOURS: Final = r"[+-]([0-9]{2})(?::?[0-9]{2})?$"
 _MINUTES: Final = r"[+-][0-9]{2}:?([0-9]{2})$"
 _DATE_NUMBER: Final = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
+_DATES: Final = (
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y.%m.%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y"),
+    *("%m/%d/%y", "%d-%m-%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d-%b-%y"),
+)
+_CLOCKS: Final = {
+    " %I:%M:%S %p": r" [0-9]{1,2}:[0-9]{2}:[0-9]{2} [AaPp][Mm]$",
+    " %I:%M %p": r" [0-9]{1,2}:[0-9]{2} [AaPp][Mm]$",
+    " %H:%M:%S": r" [0-9]{1,2}:[0-9]{2}:[0-9]{2}$",
+    " %H:%M": r" [0-9]{1,2}:[0-9]{2}$",
+    "T%H:%M:%S": r"T[0-9]{2}:[0-9]{2}:[0-9]{2}$",
+    "T%H:%M": r"T[0-9]{2}:[0-9]{2}$",
+}
+"""End of a pattern -> the end of a cell that it fits."""
 _DIRECTIVES: Final = set("aAbBcdDfFgGHIjmMnpSTuUVwWxXyYzZ%")
 
 
 @ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
 def _try_strptime(text: str, pattern: str) -> dt.timestamp:
     """DuckDB's strptime that gives null where the text does not fit."""
+
+
+def fitting_formats(shown: Sequence[str]) -> list[str]:
+    """Values of ``timestamp_format`` under which every one of some cells is a time, the likeliest first.
+
+    Several remain where the cells cannot tell them apart, such as day and month of ``03/04/2024``.
+    """
+    cells = [cell for cell in shown if cell.strip() and cell.lower() not in MISSING]
+    if not cells:
+        return []
+    if all(re.match(_WHOLE_ISO, cell) for cell in cells):
+        return [ISO]
+    if all(re.match(_DATE_NUMBER, cell) for cell in cells):
+        return ["%Y%m%d"]
+    if all(re.fullmatch(r"-?[0-9]{9,16}(\.[0-9]*)?", cell) for cell in cells):
+        large = sorted(abs(float(cell)) for cell in cells)[len(cells) // 2]
+        return [] if large >= _FINER_FROM else [MILLISECONDS if large >= _MILLISECONDS_FROM else SECONDS]
+    clock = next((clock for clock, form in _CLOCKS.items() if re.search(form, cells[0])), "")
+    return [f"{date}{clock}" for date in _DATES if all(_is_time(cell, f"{date}{clock}") for cell in cells)]
+
+
+def _is_time(cell: str, pattern: str) -> bool:
+    try:
+        datetime.strptime(cell, pattern)
+    except ValueError:
+        return False
+    return True
 
 
 def check_format(pattern: str, where: str) -> None:
@@ -93,6 +135,9 @@ def rule(column: str, cell: ir.StringColumn, seconds: ir.IntegerColumn, pattern:
     def advice(shown: str) -> str | None:
         if pattern != ISO and re.match(_WHOLE_ISO, shown):
             return "It looks like an ISO time: set 'timestamp_format: iso' in the source block"
+        if found := [known for known in fitting_formats([shown]) if known != pattern]:
+            listed = " or ".join(f"'{known}'" for known in found)
+            return f"It looks like {listed}: set 'timestamp_format' in the source block to that"
         if pattern in (SECONDS, MILLISECONDS):
             return None
         if re.match(_DATE_NUMBER, shown):

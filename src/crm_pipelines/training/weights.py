@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -29,5 +30,5 @@ def load_weights(directory: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         return config, load_file(directory / WEIGHTS)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{directory}: no readable model here ({error}); train it again") from error

@@ -74,9 +74,7 @@ class EventLog:
         self.unit = float(inputs.time_unit)
         value = np.array(store.value, dtype=np.float32)
         known = np.isfinite(value)
-        train = value[inputs.train]
-        train = train[np.isfinite(train)]
-        mean, deviation = (float(train.mean()), float(train.std()) or 1.0) if len(train) else (0.0, 1.0)
+        mean, deviation = inputs.training_scale
         self.value = _tensor(np.where(known, (value - mean) / deviation, 0.0), self.device, np.float32)
         self.has_value = _tensor(known, self.device, np.float32)
         self.customer_static = _tensor(inputs.customer_static, self.device, np.float32)

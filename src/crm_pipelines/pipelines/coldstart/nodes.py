@@ -9,17 +9,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from crm_pipelines.benchmark.explanations import Explanations, category_names, explain_model, kept_run
+from crm_pipelines.benchmark.explanations import Explanations, category_names, explain_model
+from crm_pipelines.benchmark.kept import kept_run
 from crm_pipelines.benchmark.results import Tables, data_fingerprint, tabulate
 from crm_pipelines.columns import FOLD, ITEM, ITEM_ID, MODEL, PROTOCOL, PROTOCOL_TIME, SEED
-from crm_pipelines.config import RunParameters, SourceSpec, parse
+from crm_pipelines.config import FeatureParameters, RunParameters, SourceSpec, parse
 from crm_pipelines.events.store import EventStore
+from crm_pipelines.models.registry import BEHAVIOUR_MODELS
 from crm_pipelines.preparation.assembly import assemble
+from crm_pipelines.preparation.encoders import Encoders
 from crm_pipelines.preparation.fitting import ENTIRE_SCALING
 from crm_pipelines.preparation.views import view_key
 from crm_pipelines.reporting.results import empty_table
 from crm_pipelines.runs import PendingRun, StoredRun
 from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
+from crm_pipelines.scoring.config import CustomerParameters
+from crm_pipelines.scoring.kept import Keeping
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -68,6 +73,41 @@ def evaluate(runs: RunParameters, challengers: list[str], kedro_environment: str
         (run for several in models for run in several), challengers, runs.resamples, processes=runs.processes
     )
     return tables._replace(environment={**tables.environment, KEDRO_ENVIRONMENT: kedro_environment})
+
+
+def keep(
+    clean_interactions: ibis.Table,
+    customers: ibis.Table,
+    items: ibis.Table,
+    fitted_encoders: Encoders,
+    event_stores: dict[str, EventStore],
+    event_features: Arrays,
+    fitted_inputs: Arrays,
+    cold_start_sets: pd.DataFrame,
+    splits: list[dict[str, Any]],
+    source_spec: SourceSpec,
+    features: FeatureParameters,
+    scoring: CustomerParameters,
+    runs: RunParameters,
+    *models: list[StoredRun],
+) -> Keeping:
+    """The model that scores today's customers: of the last fold and the first seed, the best on validation."""
+    from crm_pipelines.scoring.behaviour import Limits, Log  # torch takes seconds to import
+    from crm_pipelines.scoring.keeping import keep_behaviour
+    from crm_pipelines.training.seeds import seed_everything
+
+    seed_everything(runs.seeds[0], runs.threads)
+    last = [split for split in splits if split[PROTOCOL] == PROTOCOL_TIME][-1]
+    inputs = assemble(last, event_stores, event_features, fitted_inputs, cold_start_sets, source_spec)
+    return keep_behaviour(
+        dict(zip(BEHAVIOUR_MODELS, models, strict=True)),
+        Log(clean_interactions, customers.to_pandas(), items.to_pandas()),
+        fitted_encoders,
+        source_spec,
+        inputs.training_scale,
+        Limits(features.everything_up_to, features.training_events),
+        scoring,
+    )
 
 
 def explain(

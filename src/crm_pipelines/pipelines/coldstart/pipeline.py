@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from crm_pipelines.models.registry import BEHAVIOUR_MODELS
 from crm_pipelines.pipelines.coldstart import nodes
+from crm_pipelines.scoring.cards import CARD_TABLES, write_card
 
 PREPARED = ("event_stores", "event_features", "fitted_inputs", "cold_start_sets", "splits")
 TABLES = ("metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment")
@@ -66,6 +67,22 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["attention_by_day", "attention_by_feature", "embedding_map", "explanations"],
                 name="explain_tfpnet",
                 tags="tfpnet",
+            ),
+            node(
+                nodes.keep,
+                [
+                    *("clean_interactions", "customers", "items", "fitted_encoders", *PREPARED),
+                    *("params:source_spec", "params:features", "params:scoring", "params:coldstart.runs"),
+                    *(runs_of(name) for name in BEHAVIOUR_MODELS),
+                ],
+                "kept_behaviour",
+                name="keep_behaviour_model",
+            ),
+            node(
+                write_card,
+                ["kept_behaviour", *(f"coldstart_{table}" for table in CARD_TABLES), "params:source_spec"],
+                "card_behaviour",
+                name="write_behaviour_card",
             ),
         ]
     )

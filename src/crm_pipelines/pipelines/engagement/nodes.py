@@ -35,6 +35,8 @@ from crm_pipelines.models.registry import CHURN_MODELS, SEQUENCE_MODELS
 from crm_pipelines.records.assembly import assemble
 from crm_pipelines.runs import PendingRun, StoredRun, fingerprint
 from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
+from crm_pipelines.scoring.config import CustomerParameters
+from crm_pipelines.scoring.kept import Keeping
 from crm_pipelines.sequences.preparation import protocols, split
 from crm_pipelines.sources import RawFolder
 
@@ -192,11 +194,32 @@ def score_churn(
     ).reset_index(drop=True)
 
 
+def keep_items(sequence_arrays: Arrays, plans: PlanParameters, *models: list[StoredRun]) -> Keeping:
+    """The model that plans for today's customers."""
+    from crm_pipelines.benchmark.plans import chosen_run
+    from crm_pipelines.scoring.plans import keep
+
+    return keep(chosen_run(dict(zip(SEQUENCE_MODELS, models, strict=True)), plans.model), sequence_arrays)
+
+
+def keep_churn(
+    churn_arrays: Arrays, plans: PlanParameters, scoring: CustomerParameters, *models: list[StoredRun]
+) -> Keeping:
+    """The model that says who of today's customers may leave: of the last fold and the first seed."""
+    from crm_pipelines.benchmark.kept import best_run
+    from crm_pipelines.scoring.kept import CHURN
+    from crm_pipelines.scoring.records import keep
+
+    by_model = dict(zip(CHURN_MODELS, models, strict=True))
+    chosen = best_run(by_model, plans.churn_model, "engagement.plans.churn_model", PROTOCOL_STRATIFIED)
+    return keep(CHURN, by_model, chosen, churn_arrays, scoring.drift.bins, scoring.sample)
+
+
 def read_contacts(raw_files: RawFolder, source_spec: SourceSpec) -> pd.DataFrame:
     """The log of contacts; no rows for a source without one."""
     from crm_pipelines.policy.contacts import read_contacts as read
 
-    return read(raw_files, source_spec.contacts)
+    return read(raw_files.written_as(source_spec), source_spec.contacts)
 
 
 def decide(

@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline, node
 
 from crm_pipelines.models.registry import CHURN_MODELS, SEQUENCE_MODELS
 from crm_pipelines.pipelines.engagement import nodes
+from crm_pipelines.scoring.cards import CARD_TABLES, write_card
 
 SEQUENCES: Final = ("sequence_arrays",)
 CHURN: Final = ("churn_arrays", "churn_splits")
@@ -94,6 +95,27 @@ def create_pipeline(**_: object) -> Pipeline:
                 ],
                 ["engagement_plans", "engagement_policy", "engagement_effects"],
                 name="decide",
+            ),
+            node(
+                nodes.keep_items,
+                ["sequence_arrays", "params:engagement.plans", *items],
+                "kept_items",
+                name="keep_item_model",
+            ),
+            node(
+                nodes.keep_churn,
+                ["churn_arrays", "params:engagement.plans", "params:scoring", *churn],
+                "kept_churn",
+                name="keep_churn_model",
+            ),
+            *(
+                node(
+                    write_card,
+                    [f"kept_{system}", *(f"engagement_{table}" for table in CARD_TABLES), "params:source_spec"],
+                    f"card_{system}",
+                    name=f"write_{system}_card",
+                )
+                for system in ("items", "churn")
             ),
         ]
     )

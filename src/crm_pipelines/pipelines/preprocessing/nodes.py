@@ -14,6 +14,7 @@ from crm_pipelines.config import EncodingParameters, FeatureParameters, SourceSp
 from crm_pipelines.events.store import EventStore
 from crm_pipelines.graph.adjacency import customer_item_adjacency
 from crm_pipelines.preparation.assembly import event_features, sample_cold_start
+from crm_pipelines.preparation.encoders import Encoders
 from crm_pipelines.preparation.fitting import fit_views
 from crm_pipelines.preparation.views import build_store, build_views, fold_of, overview, view_key
 from crm_pipelines.streamed import StreamedArray
@@ -64,10 +65,10 @@ def fit_inputs(
     items: ibis.Table,
     source_spec: SourceSpec,
     encoding: EncodingParameters,
-) -> tuple[dict[str, NDArray[Any] | StreamedArray], pd.DataFrame, pd.DataFrame]:
+) -> tuple[dict[str, NDArray[Any] | StreamedArray], pd.DataFrame, pd.DataFrame, Encoders]:
     """Encoded attributes, texts and segments of every protocol and fold, fitted on its training part."""
     fitted = fit_views(event_stores, entity_ids, splits, clean_interactions, customers, items, source_spec, encoding)
-    return fitted.arrays, fitted.imputation, fitted.segments
+    return fitted.arrays, fitted.imputation, fitted.segments, fitted.encoders
 
 
 def build_adjacency(event_stores: dict[str, EventStore], splits: Splits) -> dict[str, csr_array]:

@@ -45,7 +45,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:source_spec",
                     "params:encoding",
                 ],
-                ["fitted_inputs", "imputation_report", "segments"],
+                ["fitted_inputs", "imputation_report", "segments", "fitted_encoders"],
                 name="fit_inputs",
             ),
             node(nodes.build_adjacency, ["event_stores", "splits"], "adjacency", name="build_adjacency"),

@@ -16,23 +16,28 @@ WRITTEN_BEFORE: Final = {
     "coldstart": (*(f"coldstart_{table}" for table in TABLES), *EXPLANATIONS),
     "risk": (*(f"risk_{table}" for table in TABLES), *SCORED),
     "engagement": (*(f"engagement_{table}" for table in TABLES), *DECIDED, *WORLD),
+    "check": ("check_findings",),
+    "scoring": ("customer_actions_sheet", "contact_list", "scoring_drift", "scoring_overview"),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
 
 
-def create_pipeline(models: str = "coldstart") -> Pipeline:
+def create_pipeline(*models: str) -> Pipeline:
     """``results`` and the current source's result tables to ``report``, the tables of the paper and figures.
 
     Args:
-        models: the pipeline whose results are reported.
+        models: the pipelines whose results are reported, or other stages of `WRITTEN_BEFORE`; by default ``coldstart``.
     """
+    models = models or ("coldstart",)
+    written = [name for each in models for name in WRITTEN_BEFORE[each]]
     page = Pipeline(
         [
-            node(nodes.build_report, ["results", *WRITTEN_BEFORE[models]], "report", name="build_report"),
+            node(nodes.build_report, ["results", *written], "report", name="build_report"),
             node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
         ]
     )
-    return {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement}[models]() + page
+    own = {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement}
+    return sum((own[each]() for each in models if each in own), start=page)
 
 
 def _figures(models: str) -> list[Node]:

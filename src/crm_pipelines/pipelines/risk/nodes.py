@@ -16,6 +16,8 @@ from crm_pipelines.records.assembly import assemble
 from crm_pipelines.reporting.results import CONTACT_BUDGET
 from crm_pipelines.runs import PendingRun, StoredRun
 from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
+from crm_pipelines.scoring.config import CustomerParameters
+from crm_pipelines.scoring.kept import Keeping
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -76,6 +78,18 @@ def evaluate(
     marks = {KEDRO_ENVIRONMENT: kedro_environment, CONTACT_BUDGET: scoring.budget}
     tables = tables._replace(environment={**tables.environment, **marks})
     return (*tables, risk_curves(stored))
+
+
+def keep(record_arrays: Arrays, scoring: CustomerParameters, runs: RunParameters, *models: list[StoredRun]) -> Keeping:
+    """The model that scores records whose outcome is not known yet: of the last fold and the first seed."""
+    from crm_pipelines.benchmark.kept import best_run
+    from crm_pipelines.models.registry import RISK_MODELS
+    from crm_pipelines.scoring.kept import RISK
+    from crm_pipelines.scoring.records import keep as keep_records
+
+    by_model = dict(zip(RISK_MODELS, models, strict=True))
+    chosen = best_run(by_model, scoring.risk_model, "scoring.risk_model", PROTOCOL_STRATIFIED)
+    return keep_records(RISK, by_model, chosen, record_arrays, scoring.drift.bins, scoring.sample)
 
 
 def score(

@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline, node
 
 from crm_pipelines.models.registry import RISK_MODELS, RISK_ROWS
 from crm_pipelines.pipelines.risk import nodes
+from crm_pipelines.scoring.cards import CARD_TABLES, write_card
 
 PREPARED: Final = ("record_arrays", "record_splits")
 SHARED: Final = ("source_spec", "source", "risk.runs")
@@ -68,6 +69,18 @@ def create_pipeline(**_: object) -> Pipeline:
                 ],
                 ["risk_scores", "risk_attention", "risk_importance", "risk_intervals"],
                 name="score_records",
+            ),
+            node(
+                nodes.keep,
+                ["record_arrays", "params:scoring", "params:risk.runs", *(runs_of(name) for name in RISK_MODELS)],
+                "kept_risk",
+                name="keep_risk_model",
+            ),
+            node(
+                write_card,
+                ["kept_risk", *(f"risk_{table}" for table in CARD_TABLES), "params:source_spec"],
+                "card_risk",
+                name="write_risk_card",
             ),
         ]
     )

@@ -28,8 +28,8 @@ Arrays = dict[str, NDArray[Any]]
 Layouts = dict[str, Any]
 
 _TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int64()
-_EVENTS: Final = dict(zip(c.INTERACTION_COLUMNS, (_TEXT, _TEXT, _WHOLE, _TEXT, _NUMBER, _TEXT, _WHOLE), strict=True))
-_RECORDS: Final = dict(zip(c.RECORD_COLUMNS, (_TEXT, _TEXT, _TEXT, _NUMBER, _WHOLE, _WHOLE), strict=True))
+EVENTS: Final = dict(zip(c.INTERACTION_COLUMNS, (_TEXT, _TEXT, _WHOLE, _TEXT, _NUMBER, _TEXT, _WHOLE), strict=True))
+RECORDS: Final = dict(zip(c.RECORD_COLUMNS, (_TEXT, _TEXT, _TEXT, _NUMBER, _WHOLE, _WHOLE), strict=True))
 REPORT: Final = ("step", "reason", "rows")
 COLUMNS: Final = ("column", "role", "missing", "values", "use")
 
@@ -47,7 +47,7 @@ def read_log(raw_files: RawFolder, source_spec: SourceSpec) -> tuple[ir.Table, i
             f"source '{source_spec.title}' has neither 'interactions' nor records of churn; choose another source "
             "(such as movielens, beauty_sequences, telco, retail), or set 'churn: true' below its 'records'"
         )
-    return _empty(_EVENTS), _empty({c.CUSTOMER_ID: _TEXT}), _empty({c.ITEM_ID: _TEXT}), {}
+    return empty(EVENTS), empty({c.CUSTOMER_ID: _TEXT}), empty({c.ITEM_ID: _TEXT}), {}
 
 
 def clean_log(interactions: ir.Table, source_spec: SourceSpec) -> tuple[ir.Table, pd.DataFrame]:
@@ -85,10 +85,10 @@ def read_churn(
     if source_spec.churn is not None:
         names = [c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE]
         log = clean_interactions.select(*names).to_pandas()
-        return _with_lines(churn_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers))
+        return with_lines(churn_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers))
     if source_spec.table is not None and source_spec.table.churn:
-        return _with_lines(sources.read_records(raw_files, source_spec))
-    return _empty(_RECORDS), {}, {}
+        return with_lines(sources.read_records(raw_files, source_spec))
+    return empty(RECORDS), {}, {}
 
 
 def clean_churn(records: ir.Table, records_layout: Layouts, source_spec: SourceSpec) -> tuple[ir.Table, pd.DataFrame]:
@@ -118,7 +118,8 @@ def _file(source_spec: SourceSpec) -> str:
     return source_spec.records.file
 
 
-def _with_lines(found: RecordTables) -> tuple[ir.Table, Layouts, dict[str, int]]:
+def with_lines(found: RecordTables) -> tuple[ir.Table, Layouts, dict[str, int]]:
+    """Records, their layout as plain values, and what was counted."""
     lines = [list(line) for line in found.lines]
     return found.records, {**_plain(found.layout), "lines": lines}, found.notes
 
@@ -127,6 +128,6 @@ def _plain(layout: Layout) -> Layouts:
     return layout.model_dump(mode="json")
 
 
-def _empty(columns: dict[str, Any]) -> ir.Table:
+def empty(columns: dict[str, Any]) -> ir.Table:
     """A table without rows."""
     return ibis.memtable(pa.schema(columns).empty_table())

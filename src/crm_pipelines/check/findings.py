@@ -1,0 +1,208 @@
+"""What is suspicious about a source, each with the place and what to do."""
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import pandas as pd
+
+from crm_pipelines import columns as c
+from crm_pipelines.check.columns import UNUSED, OwnFile, formats_of, predictability, same_but_for_case
+from crm_pipelines.check.facts import CONTACTS, Facts, LogFacts, RecordFacts
+from crm_pipelines.config import SourceSpec
+from crm_pipelines.sources import timestamps
+
+PROBLEM, WARNING, NOTE = "problem", "warning", "note"
+SEVERITIES: Final = (PROBLEM, WARNING, NOTE)
+MANY_MISSING: Final = 0.5
+ALMOST_ALL: Final = 0.98
+"""Share of rows whose label a column may tell before it is suspected of being the label."""
+FEW_VALUES: Final = 200
+SUSPICIOUS_AUC: Final = 0.9
+
+_PERSONAL: Final = re.compile(
+    r"e-?mail|phone|mobile|iban|passport|ssn|first_?name|last_?name|surname|street|address", re.I
+)
+_IDS: Final = ("customer_id", "item_id", "record_id")
+
+
+class Finding(NamedTuple):
+    """One finding.
+
+    Attributes:
+        severity: `PROBLEM` (a run would stop), `WARNING` (look at it) or `NOTE`.
+        where: file and column, or part. what: was found. advice: what to do.
+    """
+
+    severity: str
+    where: str
+    what: str
+    advice: str = ""
+
+
+def find(facts: Facts, files: Iterable[tuple[OwnFile, pd.DataFrame]]) -> list[Finding]:
+    """Everything suspicious, the worst first.
+
+    Args:
+        facts: of the whole source.
+        files: own files with their profiles (`columns.profile`).
+    """
+    found = [Finding(PROBLEM, part, message) for part, message in facts.problems.items()]
+    for own, table in files:
+        found += _of_columns(own, table)
+        found += _of_times(own)
+        if own.part in ("interactions", "records"):
+            found += _telling(own, table, facts.spec)
+    if facts.log is not None:
+        found += _of_log(facts.log, facts.spec)
+    for part, records in (("records", facts.records), ("churn", facts.churn)):
+        if records is not None and (part == "records" or facts.spec.churn is not None):
+            found += _of_records(part, records)
+    if facts.spec.contacts is not None and not facts.contacts and CONTACTS not in facts.problems:
+        found.append(Finding(WARNING, CONTACTS, "the log of contacts is empty"))
+    return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
+
+
+def _of_columns(own: OwnFile, table: pd.DataFrame) -> list[Finding]:
+    found = []
+    unused = list(table.loc[table["role"] == UNUSED, "column"])
+    if unused:
+        shown = ", ".join(unused[:10]) + (f" and {len(unused) - 10} more" if len(unused) > 10 else "")
+        found.append(Finding(NOTE, own.table.file, f"columns not used: {shown}", "declare those that describe"))
+    for row in table[table["role"] != UNUSED].itertuples():
+        where, role, kind = f"{row.file}, column '{row.column}'", str(row.role), str(row.kind)
+        is_id = role in _IDS
+        if kind == "empty":
+            found.append(Finding(WARNING, where, "has no value in any row", "leave it out of the block"))
+        elif kind == "constant" and role not in (c.BEHAVIOUR,):
+            found.append(Finding(WARNING, where, "has the same value in every row", "it tells nothing; leave it out"))
+        elif row.missing > MANY_MISSING:
+            found.append(Finding(WARNING, where, f"is missing in {100 * row.missing:.0f} % of the rows"))
+        elif row.missing > 0 and is_id:
+            rows = round(row.missing * row.rows)
+            found.append(Finding(WARNING, where, f"{rows:,} rows have no id", "they are dropped and counted"))
+        if is_id and kind == "mixed":
+            advice = "set 'ids: text' if they are meant to be of two kinds, else correct the file"
+            found.append(Finding(WARNING, where, "mixes ids that are numbers with ids that are text", advice))
+        if is_id and (alike := same_but_for_case(own, str(row.column))):
+            advice = "write them alike, else one customer or item counts as two"
+            what = f"{alike:,} ids equal another but for upper and lower case or leading zeros"
+            found.append(Finding(WARNING, where, what, advice))
+        if role.endswith("categorical") and row.values > 50 and row.values > 0.9 * row.rows * (1 - row.missing):
+            advice = "it looks like an id or a text; leave it out, or declare it as text"
+            found.append(Finding(WARNING, where, f"has {row.values:,} different values in {row.rows:,} rows", advice))
+        if role.endswith("categorical") and kind in ("numbers", "numbers with a comma"):
+            found.append(Finding(NOTE, where, "is declared as categorical but holds numbers", "numeric?"))
+        if role.endswith(("numeric", "value")) and kind == "numbers with a comma" and own.table.columns:
+            found.append(
+                Finding(PROBLEM, where, "holds numbers with a decimal comma", "set 'decimal: \",\"' in the block")
+            )
+        if _PERSONAL.search(str(row.column)) and not is_id:
+            found.append(Finding(WARNING, where, "looks like personal data", "models need no names; leave it out"))
+    return found
+
+
+def _of_times(own: OwnFile) -> list[Finding]:
+    found = []
+    for column, declared in own.times.items():
+        if column not in own.table.columns:
+            continue
+        where, fitting = f"{own.table.file}, column '{column}'", formats_of(own, column)
+        if fitting and declared not in fitting and not set(fitting) & {declared.replace("%-", "%")}:
+            likely = " or ".join(f'"{each}"' for each in fitting)
+            what = f"times do not look like '{declared}'"
+            if fitting == [timestamps.MILLISECONDS] and declared == timestamps.SECONDS:
+                what = "times are in milliseconds, not in seconds"
+            found.append(Finding(PROBLEM, where, what, f"set timestamp_format: {likely}"))
+        elif len(fitting) > 1:
+            others = " and ".join(f"'{each}'" for each in fitting if each != declared)
+            what = f"every cell fits '{declared}' and {others} alike"
+            found.append(Finding(WARNING, where, what, "make sure which of day and month comes first"))
+    return found
+
+
+def _telling(own: OwnFile, table: pd.DataFrame, spec: SourceSpec) -> list[Finding]:
+    """Columns from which alone the label of a row follows."""
+    role = c.BEHAVIOUR if own.part == "interactions" else c.LABEL
+    label = next((column for column, its in own.roles.items() if its == role and column in own.table.columns), None)
+    if label is None or (own.part == "interactions" and len(set(spec.interactions.classes)) < 2):
+        return []
+    others = table[(table["values"] > 1) & (table["values"] <= FEW_VALUES) & (table["column"] != label)]
+    others = others[~others["role"].isin([*_IDS, c.TIMESTAMP, "date"])]
+    told = predictability(own, label, [str(name) for name in others["column"]])
+    base = predictability(own, label, [label]) if told else {}
+    if not base:
+        return []
+    majority = _majority(own, label)
+    found = []
+    for name, share in told.items():
+        if share >= ALMOST_ALL and share > majority + 0.5 * (1 - majority):
+            told_of = "behaviour" if role == c.BEHAVIOUR else "outcome"
+            what = f"tells the {told_of} in {100 * share:.1f} % of the rows by itself"
+            advice = "it was probably written when that was known; do not declare it as an attribute"
+            if own.roles.get(name) == "leaky":
+                continue
+            severity = NOTE if own.roles.get(name, UNUSED) in (UNUSED, c.VALUE) else WARNING
+            found.append(Finding(severity, f"{own.table.file}, column '{name}'", what, advice))
+    return found
+
+
+def _majority(own: OwnFile, label: str) -> float:
+    counts = own.table.table.group_by(own.table.table[label]).aggregate(n=lambda t: t.count()).to_pandas()
+    counts = counts[counts[label].notna()]
+    return float(counts["n"].max() / counts["n"].sum()) if len(counts) else 1.0
+
+
+def _of_log(log: LogFacts, spec: SourceSpec) -> list[Finding]:
+    file, found = spec.interactions.file, []
+    for reason, n in log.dropped.items():
+        severity = WARNING if n > 0.05 * log.rows else NOTE
+        what = f"{n:,} of {log.rows:,} rows ({100 * n / log.rows:.1f} %) are dropped: {reason.replace('_', ' ')}"
+        found.append(Finding(severity, file, what, "look whether that is meant" if severity == WARNING else ""))
+    found += _of_notes(file, log.notes)
+    absent = [name for name, n in log.behaviours.items() if not n]
+    if absent:
+        found.append(Finding(WARNING, file, f"never happens: {', '.join(absent)}", "check the labels in the block"))
+    if len(log.timestamp) and not spec.interactions.in_order:
+        years = pd.to_datetime(log.timestamp[[0, -1]], unit="s", utc=True).year
+        if years[0] < 1990 or years[1] > 2035:
+            what = f"times reach from {years[0]} to {years[1]}"
+            found.append(Finding(WARNING, file, what, "set 'window' to leave out faulty clocks"))
+        if log.days < 2:
+            found.append(Finding(WARNING, file, f"the log covers {log.days:.1f} days", "a longer one tells more"))
+        same = float((log.timestamp[1:] == log.timestamp[:-1]).mean()) if len(log.timestamp) > 1 else 0.0
+        if bool((log.timestamp % 86_400 == log.timestamp[0] % 86_400).all()) and same > 0.5:
+            found.append(Finding(NOTE, file, "times are days: events of one day have no order among them"))
+    if log.customers == 1:
+        found.append(Finding(WARNING, file, "all events are of one customer", "check the column of the customer"))
+    return found
+
+
+def _of_records(part: str, records: RecordFacts) -> list[Finding]:
+    found = []
+    for reason, n in records.dropped.items():
+        advice = "records without an outcome yet are scored by --pipelines=scoring" if reason == "missing_label" else ""
+        what = f"{n:,} of {records.rows:,} records are dropped: {reason.replace('_', ' ')}"
+        found.append(Finding(NOTE, part, what, advice))
+    found += _of_notes(part, records.notes)
+    if records.left_out:
+        listed = ", ".join(records.left_out[:10])
+        found.append(Finding(WARNING, part, f"columns that tell nothing: {listed}", "empty, or the same everywhere"))
+    rare = min(records.classes.values()) / max(sum(records.classes.values()), 1)
+    if rare < 0.01:
+        found.append(Finding(WARNING, part, f"the rarer class has {100 * rare:.2f} % of the records"))
+    for name, auc in records.aucs.items():
+        if auc >= SUSPICIOUS_AUC:
+            advice = "if it is known only afterwards, put it under 'leaky'"
+            found.append(Finding(WARNING, f"{part}, column '{name}'", f"alone it reaches an AUC of {auc:.3f}", advice))
+    return found
+
+
+def _of_notes(where: str, notes: object) -> list[Finding]:
+    counted = dict(notes) if isinstance(notes, dict) else {}
+    shown = ("without_id", "repeated_ids", "only_in_log", "columns_ignored")
+    return [
+        Finding(NOTE, where, f"{int(n):,} {name.replace('_', ' ')}")
+        for name, n in counted.items()
+        if n and (name.startswith("unreadable_") or name.endswith(shown) or "unreadable" in name)
+    ]

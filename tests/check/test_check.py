@@ -1,0 +1,159 @@
+"""A check says what a source holds, what is odd about it, and for which pipelines it suffices."""
+
+from pathlib import Path
+
+import ibis
+import pandas as pd
+import pytest
+
+from crm_pipelines.check import columns, report, requirements
+from crm_pipelines.check.facts import Facts, gather
+from crm_pipelines.check.findings import PROBLEM, Finding, find
+from crm_pipelines.config import FoldParameters, SourceSpec, SplitParameters
+from crm_pipelines.sources.raw import RawFolder
+
+LIMITS = requirements.Limits(split=SplitParameters(), folds=FoldParameters())
+START = 1_700_000_000
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> RawFolder:
+    connection = ibis.duckdb.connect()
+    yield RawFolder(root=tmp_path, connection=connection, staging=tmp_path)
+    connection.disconnect()
+
+
+def log(n: int = 800, **changes: object) -> pd.DataFrame:
+    labels = ("seen", "basket", "paid")
+    table = pd.DataFrame(
+        {
+            "customer_id": [f"c{i * 7 % 30}" for i in range(n)],
+            "item_id": [f"p{i * 5 % 21}" for i in range(n)],
+            "timestamp": [START + 3_600 * i for i in range(n)],
+            "behaviour": [labels[i % 3] for i in range(n)],
+        }
+    )
+    return table.assign(**changes)
+
+
+def spec(**changes: object) -> SourceSpec:
+    block = {"file": "log.csv", "behaviours": {"seen": "view", "basket": "cart", "paid": "buy"}}
+    further = {key: value for key, value in changes.items() if key in SourceSpec.model_fields or key == "records"}
+    block |= {key: value for key, value in changes.items() if key not in further}
+    return SourceSpec.model_validate({"title": "Shop", "reader": "tables", "interactions": block, **further})
+
+
+def look(raw: RawFolder, source: SourceSpec, table: pd.DataFrame) -> tuple[Facts, list[Finding], dict[str, str]]:
+    table.to_csv(raw.root / "log.csv", index=False)
+    facts = gather(raw, source, LIMITS.folds)
+    files = []
+    for part in ("interactions", "records"):
+        if part in facts.problems and "not found" in facts.problems[part]:
+            continue
+        own = columns.part_files(raw, source, part)
+        files += [(own, columns.profile(own))] if own is not None else []
+    rows = requirements.table(facts, LIMITS)
+    return facts, find(facts, files), requirements.verdicts(rows)
+
+
+def said(findings: list[Finding]) -> str:
+    return "\n".join(" ".join(each) for each in findings)
+
+
+def test_a_good_log_is_described_and_found_ready(raw):
+    facts, findings, verdicts = look(raw, spec(), log())
+    assert (facts.log.rows, facts.log.customers, facts.log.items) == (800, 30, 21)
+    assert facts.log.behaviours == {"view": 267, "cart": 267, "buy": 266}
+    assert findings == []
+    assert verdicts == {**verdicts, "coldstart": "ready", "risk": "not ready", "engagement": "ready, with gaps"}
+
+
+def test_too_short_a_log_is_told_with_numbers(raw):
+    facts, _, verdicts = look(raw, spec(), log(200))
+    assert verdicts["coldstart"] == "not ready"
+    needs = [
+        need for need in requirements.table(facts, LIMITS) if need["met"] == "no" and need["pipeline"] == "coldstart"
+    ]
+    assert needs[0]["needed"] == "375 events"
+    assert "200 events" in needs[0]["found"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "block", "says"),
+    [
+        ({"timestamp": [1000 * (START + i) for i in range(800)]}, {}, "set timestamp_format: \"milliseconds\""),
+        ({"timestamp": ["17.03.2024 09:30"] * 800}, {"timestamp_format": "iso"}, '"%d.%m.%Y %H:%M"'),
+        ({"timestamp": ["03/04/2024"] * 800}, {"timestamp_format": "%d/%m/%Y"}, "which of day and month"),
+        ({"customer_id": [f"c{i % 9}" if i % 2 else str(i % 9) for i in range(800)]}, {}, "ids: text"),
+        ({"customer_id": [f"{'c' if i % 2 else 'C'}{i % 9}" for i in range(800)]}, {}, "upper and lower case"),
+        ({"customer_id": "c1"}, {}, "all events are of one customer"),
+        ({"note": [("a", "b", "c")[i % 3] for i in range(800)]}, {}, "tells the behaviour in 100.0 %"),
+        ({"value": "x"}, {"columns": {"value": "value"}}, "is not a number"),
+        ({"value": ""}, {"columns": {"value": "value"}}, "has no value in any row"),
+        ({"E_Mail": "a@b.c", "colour": "red"}, {}, "columns not used: E_Mail, colour"),
+    ],
+)  # fmt: skip
+def test_what_is_odd_about_a_column_is_told(raw, changes, block, says):
+    _, findings, _ = look(raw, spec(**block), log(**changes))
+    assert says in said(findings)
+
+
+def test_repeats_are_counted(raw):
+    twice = pd.concat([log(), log().head(100)])
+    _, findings, _ = look(raw, spec(), twice)
+    assert "100 of 900 rows (11.1 %) are dropped: duplicate" in said(findings)
+
+
+def test_a_log_of_one_kind_suffices_for_plans_and_churn_only(raw):
+    orders = spec(behaviours={}, churn={"within_days": 5, "snapshots": 2})
+    facts, _, verdicts = look(raw, orders, log().drop(columns="behaviour"))
+    assert facts.log.behaviours == {"event": 800}
+    assert verdicts["coldstart"] == "not ready"
+    advice = [need["advice"] for need in requirements.table(facts, LIMITS) if need["met"] == "no"]
+    assert any("at least two classes" in each for each in advice)
+    assert facts.churn is not None
+
+
+def test_records_are_judged_by_their_outcome_and_by_columns_that_give_it_away(raw):
+    n = 400
+    table = pd.DataFrame(
+        {
+            "id": range(n),
+            "left": ["yes" if i % 4 == 0 else "no" for i in range(n)],
+            "age": [20 + i % 50 for i in range(n)],
+        }
+    )
+    table["final_bill"] = [0 if i % 4 == 0 else 10 + i % 5 for i in range(n)]
+    table.loc[:9, "left"] = None
+    table.to_csv(raw.root / "records.csv", index=False)
+    block = {"file": "records.csv", "id": "id", "label": "left", "classes": {"no": "stays", "yes": "leaves"}}
+    source = SourceSpec.model_validate({"title": "Loans", "records": {**block, "numeric": ["age", "final_bill"]}})
+    facts, findings, verdicts = look(raw, source, pd.DataFrame())
+    assert facts.records.waiting == 10
+    assert facts.records.classes == {"stays": 293, "leaves": 97}
+    assert "column 'final_bill' alone it reaches an AUC of 1.000" in said(findings)
+    assert verdicts["risk"] == "not ready"
+    trusted = source.model_copy(update={"table": source.records.model_copy(update={"trusted": ("final_bill",)})})
+    assert look(raw, trusted, pd.DataFrame())[2]["risk"] == "ready"
+
+
+def test_a_part_that_cannot_be_read_does_not_hide_the_others(raw):
+    block = {"file": "nowhere.csv", "label": "y", "classes": {"0": "a", "1": "b"}}
+    facts, findings, verdicts = look(raw, spec(records=block), log())
+    assert findings[0].severity == PROBLEM
+    assert "nowhere.csv" in findings[0].what
+    assert verdicts["coldstart"] == "ready"
+    text = report.text(facts, "mine", findings, requirements.table(facts, LIMITS))
+    assert "kedro run --pipelines=coldstart --params=source=mine" in text
+    assert "--pipelines=risk" not in text
+
+
+def test_a_wide_table_is_looked_at_in_parts(raw):
+    wide = log(100)
+    further = pd.DataFrame({f"f{i}": [i + j % 3 for j in range(100)] for i in range(250)})
+    pd.concat([wide, further], axis=1).to_csv(raw.root / "log.csv", index=False)
+    own = columns.part_files(raw, spec(), "interactions")
+    table = columns.profile(own)
+    assert len(table) == 254
+    assert set(table.loc[4:, "role"]) == {"not used"}
+    assert set(table.loc[4:, "kind"]) == {"whole numbers"}

@@ -1,0 +1,104 @@
+"""A run killed at any moment leaves old files or new ones, and the next run ends as an undisturbed one does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KILLS = 24
+
+# Imports once, then forks a child for every run, so that a kill costs the time of a run and not that of its imports.
+PROGRAM = """
+import os, random, signal, sys, time
+from pathlib import Path
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
+
+project, conf, raw, data, kills = Path(sys.argv[1]), *map(Path, sys.argv[2:5]), int(sys.argv[5])
+bootstrap_project(project)
+from crm_pipelines.cli import run
+import crm_pipelines.pipelines.preprocessing.nodes, crm_pipelines.sources, ibis, pandas, sklearn.cluster
+
+def arguments(raw):
+    params = f"source=mine,raw_root={raw},data_root={data}"
+    return [f"--conf-source={conf}", "--env=test", "--pipelines=ingestion,preprocessing", "--to-nodes=index_events",
+            f"--params={params}"]
+
+def started(raw):
+    child = os.fork()
+    if child:
+        return child
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    result = CliRunner().invoke(run, arguments(raw))
+    os._exit(0 if result.exit_code == 0 else 1)
+
+def finished(raw):
+    begun = time.monotonic()
+    _, status = os.waitpid(started(raw), 0)
+    assert status == 0, "an undisturbed run failed"
+    return time.monotonic() - begun
+
+def files():
+    found = {}
+    for path in sorted(data.rglob("*")):
+        inside = path.relative_to(data).parts
+        if path.is_file() and not any(part.startswith(".partial-") for part in inside):
+            name = "/".join(part.removeprefix(".previous-") for part in inside)
+            found.setdefault(name, set()).add(path.read_bytes())
+    return found
+
+finished(raw / "new")
+new = files()
+took = finished(raw / "old")
+old = files()
+assert set(old) == set(new) and old != new
+draw = random.Random(42)
+stopped = mixed = 0
+for kill in range(kills):
+    child = started(raw / "new")
+    time.sleep(draw.uniform(0.0, took))
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    stopped += os.WIFSIGNALED(status)
+    now = files()
+    assert set(now) == set(old), f"kill {kill}: {set(now) ^ set(old)}"
+    for name, contents in now.items():
+        assert contents <= old[name] | new[name], f"kill {kill}: {name} is torn"
+    fresh = sum(contents == new[name] != old[name] for name, contents in now.items())
+    mixed += 0 < fresh < sum(old[name] != new[name] for name in old)
+    if fresh:
+        finished(raw / "old")
+        assert files() == old, f"kill {kill}: the run after it ended otherwise"
+finished(raw / "new")
+assert files() == new
+assert not [path for path in data.rglob(".*")], "something was left behind"
+print(stopped, mixed)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_run_killed_at_random_moments_leaves_no_torn_file(project: Path, tmp_path: Path):
+    from test_bad_inputs import BLOCK, CLIENTS, GOOD_CLIENTS, LOG, Mistake, Shop, good_log
+
+    shop = Shop(tmp_path)
+    shop.set_up(Mistake((), block=BLOCK), project)
+    for name, n in (("old", 3000), ("new", 3600)):
+        for path, text in ((LOG, good_log(n)), (CLIENTS, GOOD_CLIENTS)):
+            file = tmp_path / "raws" / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, (project, tmp_path / "conf", tmp_path / "raws", shop.data, KILLS))],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project / "src")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    stopped, mixed = map(int, done.stdout.split()[-2:])
+    assert stopped >= 20
+    assert mixed >= 1  # some died between two files
