@@ -6,7 +6,7 @@ hyper-parameters are declared beside the model.
 
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -243,23 +243,73 @@ class AudienceSpec(Parameters):
     attributes: dict[str, tuple[str, ...]] = {}
 
 
-class ChurnSpec(Parameters):
-    """Churn as one defines it: no ``behaviours`` within ``within_days`` after a reference date.
+class OutcomeSpec(Parameters):
+    """An outcome looked for in a log: whether ``behaviours`` occur within ``within_days`` after a reference date.
 
     Attributes:
-        behaviours: raw labels or classes that count as staying; any event where empty.
-        within_days: length of the silence.
+        behaviours: raw labels or classes that count; any event where empty.
+        within_days: length of the period of the outcome.
         steps, step_days: the history before the reference date, as so many steps of so many days.
-        snapshots: reference dates, ``within_days`` apart, the last so long before the end of the log.
+        snapshots: reference dates, the last ``within_days`` before the end of the log.
         audience: of whom it is asked.
     """
+
+    block: ClassVar[str]
+    """Name in the source block, for messages."""
+    classes: ClassVar[tuple[str, str]]
+    """Name of the negative and of the positive class."""
+    positive_if_silent: ClassVar[bool]
+    """Whether the positive class is that nothing occurs."""
 
     behaviours: tuple[str, ...] = ()
     within_days: float = Field(default=30.0, gt=0)
     steps: int = Field(default=12, ge=1, le=520)
     step_days: float = Field(default=7.0, gt=0)
-    snapshots: int = Field(default=3, ge=1, le=12)
+    snapshots: int = Field(default=3, ge=1, le=60)
     audience: AudienceSpec = AudienceSpec()
+
+    @property
+    def days_apart(self) -> float:
+        """Days from one reference date to the next."""
+        return self.within_days
+
+
+class ChurnSpec(OutcomeSpec):
+    """Churn as one defines it: no ``behaviours`` within ``within_days``; reference dates lie as many days apart."""
+
+    block = "churn"
+    classes = ("stays", "leaves")
+    positive_if_silent = True
+
+    snapshots: int = Field(default=3, ge=1, le=12)
+
+
+class PurchaseSpec(OutcomeSpec):
+    """A purchase as one defines it: any of ``behaviours`` within ``within_days``.
+
+    Attributes:
+        every_days: from one reference date to the next; ``within_days`` where empty. Where it is less, outcomes of
+            neighbouring dates overlap, and a fold leaves out of training whatever reaches into its later parts.
+        events: latest moments of a history that a recurrent network reads.
+        value: numeric item attribute that says what a purchase was worth, where the log has no value.
+        most_customers: customers that models learn from and are tested on, drawn at random where there are more; all
+            get a score.
+    """
+
+    block = "purchase"
+    classes = ("waits", "buys")
+    positive_if_silent = False
+
+    snapshots: int = Field(default=12, ge=2, le=60)
+    every_days: float | None = Field(default=None, gt=0)
+    events: int = Field(default=24, ge=1, le=500)
+    value: str | None = None
+    most_customers: int = Field(default=100_000, ge=100)
+
+    @property
+    def days_apart(self) -> float:
+        """Days from one reference date to the next."""
+        return self.every_days or self.within_days
 
 
 class ContactsSpec(Parameters):
@@ -285,6 +335,7 @@ class SourceSpec(Parameters):
         log, customers, items: the canonical tables; ``log`` is written ``interactions`` in the block.
         table: the records, written ``records`` in the block.
         churn: what churn is in the log of interactions; without it, the outcome of ``records`` where that is churn.
+        purchase: what a purchase is, in that log or in the invoices of reader ``retail``.
         contacts: whom one has contacted how, for the frequency cap and for measuring the policy.
         do_not_contact: customer attribute -> values that forbid any contact; so does a missing one.
         extra_files: further files of a published format, by role (``reviews``, ``metadata``).
@@ -302,6 +353,7 @@ class SourceSpec(Parameters):
     customers: EntitySpec = EntitySpec()
     items: EntitySpec = EntitySpec()
     churn: ChurnSpec | None = None
+    purchase: PurchaseSpec | None = None
     contacts: ContactsSpec | None = None
     do_not_contact: dict[str, tuple[str, ...]] = {}
     extra_files: dict[str, RelativePath] = {}
@@ -324,6 +376,9 @@ class SourceSpec(Parameters):
             raise ValueError("'interactions' needs a 'reader' beside it: a published format, or 'tables'")
         if self.churn is not None and (self.log is None or self.log.in_order):
             raise ValueError("'churn' needs 'interactions' with times, in which it is looked for")
+        retail = self.table is not None and self.table.reader == "retail"
+        if self.purchase is not None and (self.log.in_order if self.log is not None else not retail):
+            raise ValueError("'purchase' needs 'interactions' with times, in which it is looked for")
         return self
 
     @property

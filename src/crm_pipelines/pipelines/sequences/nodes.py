@@ -16,7 +16,7 @@ from crm_pipelines.errors import UserError
 from crm_pipelines.pipelines.ingestion.nodes import read_source
 from crm_pipelines.pipelines.preprocessing.nodes import clean
 from crm_pipelines.pipelines.records import nodes as of_records
-from crm_pipelines.records.churn import churn_records
+from crm_pipelines.records.snapshots import snapshot_records
 from crm_pipelines.records.layout import Layout
 from crm_pipelines.sequences.preparation import build
 from crm_pipelines.sources import RawFolder
@@ -85,7 +85,7 @@ def read_churn(
     if source_spec.churn is not None:
         names = [c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE]
         log = clean_interactions.select(*names).to_pandas()
-        return _with_lines(churn_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers))
+        return _with_lines(snapshot_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers))
     if source_spec.table is not None and source_spec.table.churn:
         return _with_lines(sources.read_records(raw_files, source_spec))
     return _empty(_RECORDS), {}, {}
