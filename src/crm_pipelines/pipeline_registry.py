@@ -13,6 +13,8 @@ STAGES = (
     "risk",
     "sequences",
     "engagement",
+    "purchases",
+    "profile",
     "reporting",
 )
 """Packages below ``crm_pipelines.pipelines``, each with a ``pipeline`` module that offers ``create_pipeline``."""

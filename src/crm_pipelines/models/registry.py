@@ -45,14 +45,25 @@ _RISK: Final = {
     "qrcnn_lstm_plus": ("qrcnn_lstm_plus", "QRCNNLSTMPlus"),
     "churn_transformer": ("churn_transformer", "ChurnTransformer"),
     "churn_transformer_plus": ("churn_transformer_plus", "ChurnTransformerPlus"),
+    "rfm_rules": ("rfm_rules", "RFMRules"),
+    "rfm_logistic": ("rfm_logistic", "RFMLogistic"),
+    "svm": ("svm", "SVM"),
+    "hybrid": ("hybrid", "Hybrid"),
+    "hybrid_plus": ("hybrid_plus", "HybridPlus"),
 }
 """name -> (module, class) below ``models.risk``."""
 
 _CHURN_ONLY: Final = ("churn_transformer", "churn_transformer_plus")
-RISK_MODELS: Final = tuple(name for name in _RISK if name not in _CHURN_ONLY)
+_PURCHASE_ONLY: Final = ("rfm_rules", "rfm_logistic", "svm", "hybrid", "hybrid_plus")
+RISK_MODELS: Final = tuple(name for name in _RISK if name not in (*_CHURN_ONLY, *_PURCHASE_ONLY))
 """Models of paper C's benchmark."""
 CHURN_MODELS: Final = ("majority", "logistic_regression", "lightgbm", "xgboost", "bgnbd", *_CHURN_ONLY)
 """Models of the risk of churn, paper B's benchmark: the same contract, on the same tables."""
+PURCHASE_MODELS: Final = (
+    *("majority", "rfm_rules", "rfm_logistic", "bgnbd", "decision_tree", "svm", "logistic_regression", "lightgbm"),
+    *("hybrid", "hybrid_plus"),
+)
+"""Models of a purchase, paper D's benchmark: the same contract, on the same kind of tables."""
 LEAKY_ROWS: Final = {"lightgbm_leaky": "lightgbm", "random_forest_leaky": "random_forest"}
 """Row of risk that shows what a leak would fake -> the model it fits."""
 RISK_ROWS: Final = (*RISK_MODELS, *LEAKY_ROWS)
