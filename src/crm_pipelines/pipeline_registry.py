@@ -23,6 +23,7 @@ CHAINS = {
     "coldstart": ("ingestion", "preprocessing", "coldstart", "reporting"),
     "risk": ("records", "risk", "reporting"),
     "engagement": ("sequences", "engagement", "reporting"),
+    "profile": ("purchases", "profile", "reporting"),
 }
 """Pipelines run by the name of a paper's stage, with everything that comes before and after it."""
 

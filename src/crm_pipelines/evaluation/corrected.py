@@ -2,8 +2,8 @@
 
 Nadeau and Bengio 2003, "Inference for the generalization error", Machine Learning 52: scores of runs whose training
 parts share records are not independent, so the variance of their mean is larger than that of as many independent ones:
-(1 / k + n_test / n_train) times the variance of the differences. The usual test, which leaves the second term out, finds
-differences where there are none.
+(1 / k + n_test / n_train) times the variance of the differences. The usual test, which leaves the second term out,
+finds differences where there are none.
 """
 
 from collections.abc import Mapping, Sequence

@@ -37,7 +37,7 @@ class VoiceParameters(Parameters):
     """
 
     model: str = ""
-    bands: dict[str, float] = {"low": 0.1, "moderate": 0.25, "raised": 0.5, "high": 1.0}
+    bands: dict[str, float] = Field(default={"low": 0.1, "moderate": 0.25, "raised": 0.5, "high": 1.0})
     themes: int = Field(default=3, ge=1, le=10)
     entities: int = Field(default=5, ge=1, le=20)
     chunk: int = Field(default=50_000, ge=100)

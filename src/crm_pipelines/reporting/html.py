@@ -38,6 +38,7 @@ from crm_pipelines.reporting.names import (
 from crm_pipelines.reporting.paper_b_sections import engagement_tables
 from crm_pipelines.reporting.paper_c import data_set_of as paper_c_data_set_of
 from crm_pipelines.reporting.paper_c_sections import RiskView, four_tables, risk_view
+from crm_pipelines.reporting.paper_d_profile import PROFILE, behaviour_tables
 from crm_pipelines.reporting.paper_sections import five_tables
 from crm_pipelines.reporting.paper_table import PaperTable
 from crm_pipelines.reporting.published import data_set_of
@@ -249,12 +250,14 @@ def _tables(pipeline: PipelineResults, source: str, anchor: str) -> tuple[PaperT
     """The tables of the pipeline's paper."""
     if pipeline.name == ENGAGEMENT:
         return engagement_tables(pipeline, anchor)
+    if pipeline.name == PROFILE:
+        return behaviour_tables(pipeline, anchor)
     return (four_tables if pipeline.name == RISK else five_tables)(pipeline, source, anchor)
 
 
 def _published(pipeline: str, source: str) -> str:
     """The paper whose published figures stand beside ours; empty where there are none for this source."""
-    if pipeline == ENGAGEMENT:
+    if pipeline in (ENGAGEMENT, PROFILE):
         return ""
     if pipeline == RISK:
         return "C" if paper_c_data_set_of(source) is not None else ""

@@ -59,6 +59,11 @@ MODELS: Final = {
     "ease": ModelName("EASE", "peer", 112, "A linear auto-encoder over items in closed form."),
     "item_knn": ModelName("Item-kNN", "peer", 75, "Items near those of the history, by cosine."),
     "popularity": ModelName("Popularity", "peer", 0, "What is chosen most often, for everybody."),
+    "hybrid": ModelName("Hybrid", "paper", 206, "History to a CNN, events to an RNN, text profile projected; fused."),
+    "hybrid_plus": ModelName("Hybrid+", "paper", 236, "Hybrids, boosted trees and a linear model, averaged."),
+    "rfm_rules": ModelName("RFM rules", "baseline", 28, "Quintile scores of recency, frequency and value, added up."),
+    "svm": ModelName("SVM", "baseline", 318, "Support vectors with a Gaussian kernel on a record's columns."),
+    "rfm_logistic": ModelName("Logistic RFM", "peer", 130, "Linear in recency, frequency, value and their logarithms."),
     "lightgbm_leaky": ModelName(
         "LightGBM, leaky", "peer", 112, "Wrong on purpose: given columns known only after the outcome."
     ),
@@ -80,6 +85,7 @@ FOCUS_OF: Final = {
         "churn_transformer",
         "churn_transformer_plus",
     ),
+    "profile": ("hybrid", "hybrid_plus"),
 }
 """The same by pipeline."""
 
@@ -221,6 +227,7 @@ PIPELINE_TITLES: Final = {
     "coldstart": "Behaviour prediction and cold start (paper A, TFP-Net)",
     "risk": "Risk (paper C, QRCNN-LSTM with cross-attention)",
     "engagement": "Engagement plans (paper B, Sequence Transformer and Churn Transformer)",
+    "profile": "Customer profiles and purchases (paper D, hybrid network)",
 }
 
 
@@ -257,7 +264,7 @@ def source_rank(source: str) -> tuple[int, str]:
 
 def cases(pipeline: str) -> str:
     """What a pipeline predicts one by one, in the plural."""
-    return "records" if pipeline == "risk" else "events"
+    return "records" if pipeline in ("risk", "profile") else "events"
 
 
 def slice_label(name: str) -> str:

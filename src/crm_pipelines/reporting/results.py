@@ -39,12 +39,18 @@ logger = logging.getLogger(__name__)
 PREPROCESSING: Final = "preprocessing"
 RECORDS: Final = "records"
 SEQUENCES: Final = "sequences"
+PURCHASES: Final = "purchases"
 REPORT_FILE: Final = "index.html"
 
 _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
 _PREFERENCE: Final = (N, "share", "weight", "same_age", "low", "high")
 _RATES: Final = ("true_positive_rate", "false_positive_rate")
 _EXPLAINED: Final = ("event_id", "customer", "item", "y_true", "predicted", "probability")
+_TESTED: Final = ("mean", "peer_mean", "difference", "low", "high", "t", "p", "runs", "test_over_train")
+_OF_SEGMENT: Final = (
+    *("purchase_probability", "observed", "observed_n", "next_spend", "purchase_recency_days", "purchases_total"),
+    *("spend_total", "tenure_days", "sentiment", "documents_total"),
+)
 TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "metrics": RESULT_COLUMNS,
     "efficiency": RESULT_COLUMNS,
@@ -62,6 +68,12 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "world_scores": ("seed", MODEL, METRIC, RESULT_VALUE),
     "policy": ("policy", RESULT_VALUE, "low", "high", "cost_per_contact", "matched", N),
     "effects": ("action", "effect", "contacts"),
+    "tests": (*_RUN, SLICE, MODEL, "peer", METRIC, *_TESTED),
+    "forecasts": (MODEL, FOLD, "date", "predicted", "observed", N),
+    "value_bands": (MODEL, FOLD, "accuracy", "macro_f1", N),
+    "segments": ("segment", "name", "customers", "share", *_OF_SEGMENT),
+    "segment_quality": ("grouping", "groups", "purchase_auc", "spend_r2", "spread", "agreement", "low", "high"),
+    "bands": (MODEL, "band", N, "stated", "observed", "low", "high"),
     "explanations": (*_EXPLAINED, "rank", "side", "past_event", "past_item", "past_behaviour", "days_ago", "weight"),
 }
 """Columns of the result files of a pipeline."""
@@ -80,6 +92,7 @@ _NUMBERS: Final = {
     "frequency", "accuracy", "share", "weight", "same_age", "x", "y", "own_x", "own_y", "probability", "rank",
     "days_ago", "threshold", "precision", "lift", "position", "attribution", "permutation", "decile", "risk",
     "observed", "amount_coverage", "epoch", "loss", "cost_per_contact", "matched", "effect", "contacts", *_RATES,
+    *_TESTED, *_OF_SEGMENT, "predicted", "groups", "purchase_auc", "spend_r2", "spread", "agreement", "stated",
 }  # fmt: skip
 
 
@@ -120,6 +133,12 @@ class PipelineResults:
     world_scores: pd.DataFrame = field(default_factory=lambda: empty_table("world_scores"))
     policy: pd.DataFrame = field(default_factory=lambda: empty_table("policy"))
     effects: pd.DataFrame = field(default_factory=lambda: empty_table("effects"))
+    tests: pd.DataFrame = field(default_factory=lambda: empty_table("tests"))
+    forecasts: pd.DataFrame = field(default_factory=lambda: empty_table("forecasts"))
+    value_bands: pd.DataFrame = field(default_factory=lambda: empty_table("value_bands"))
+    segments: pd.DataFrame = field(default_factory=lambda: empty_table("segments"))
+    segment_quality: pd.DataFrame = field(default_factory=lambda: empty_table("segment_quality"))
+    bands: pd.DataFrame = field(default_factory=lambda: empty_table("bands"))
     environment: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -244,7 +263,7 @@ def _read_source(folder: Path) -> SourceResults | None:
             pipeline
             for child in sorted(folder.iterdir())
             if child.is_dir()
-            and child.name not in (PREPROCESSING, RECORDS, SEQUENCES)
+            and child.name not in (PREPROCESSING, RECORDS, SEQUENCES, PURCHASES)
             and (pipeline := _read_pipeline(child)) is not None
         ),
         records=_read_records(folder / RECORDS),

@@ -58,7 +58,7 @@ class Fused(NamedTuple):
     """What the network says of records.
 
     Attributes:
-        profile: (B, hidden[-1]). logits: (B, 2) of no purchase and purchase. bands: (B, BANDS) logits of the value band.
+        profile: (B, hidden[-1]). logits: (B, 2) of no purchase and purchase. bands: (B, BANDS) of the value band.
     """
 
     profile: Tensor

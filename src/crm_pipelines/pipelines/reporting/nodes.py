@@ -13,6 +13,8 @@ from crm_pipelines.reporting import (
     paper_a,
     paper_b,
     paper_c,
+    paper_d_profile,
+    profile_figures,
     risk_figures,
     studies,
 )
@@ -131,3 +133,16 @@ def make_paper_b_figures(
         engagement_figures.attention_heatmap(attention),
         engagement_figures.roc_figure(roc, scores),
     )
+
+
+def make_behaviour_table(metrics: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 of paper D: published, ours, strongest peer."""
+    return paper_d_profile.table_1(result_table("metrics", metrics), result_table("tests", tests))
+
+
+def make_profile_figures(
+    heat: pd.DataFrame, forecasts: pd.DataFrame, curves: pd.DataFrame
+) -> tuple[go.Figure, go.Figure]:
+    """Figures 2 and 3 of paper D: the heat map of segments, and purchases predicted and observed."""
+    found = result_table("forecasts", forecasts)
+    return profile_figures.heat_figure(heat), profile_figures.purchase_figure(found, result_table("curves", curves))

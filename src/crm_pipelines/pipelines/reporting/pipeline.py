@@ -12,9 +12,14 @@ TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliabilit
 SCORED: Final = ("risk_curves", "risk_attention", "risk_importance", "risk_intervals", "risk_scores")
 DECIDED: Final = ("engagement_curves", "engagement_plans", "engagement_policy", "engagement_effects")
 WORLD: Final = ("world_losses", "world_scores")
+DESCRIBED: Final = (
+    *("profile_curves", "profile_tests", "profile_forecasts", "profile_value_bands", "profile_segments"),
+    *("profile_quality", "profile_bands", "customer_voice"),
+)
 WRITTEN_BEFORE: Final = {
     "coldstart": (*(f"coldstart_{table}" for table in TABLES), *EXPLANATIONS),
     "risk": (*(f"risk_{table}" for table in TABLES), *SCORED),
+    "profile": (*(f"profile_{table}" for table in TABLES), *DESCRIBED),
     "engagement": (*(f"engagement_{table}" for table in TABLES), *DECIDED, *WORLD),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
@@ -32,7 +37,7 @@ def create_pipeline(models: str = "coldstart") -> Pipeline:
             node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
         ]
     )
-    return {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement}[models]() + page
+    return {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement, "profile": _profile}[models]() + page
 
 
 def _figures(models: str) -> list[Node]:
@@ -112,5 +117,26 @@ def _engagement() -> Pipeline:
                 name="make_paper_b_figures",
             ),
             *_figures("engagement"),
+        ]
+    )
+
+
+def _profile() -> Pipeline:
+    """Tables and figures of paper D, the behaviour side."""
+    return Pipeline(
+        [
+            node(
+                nodes.make_behaviour_table,
+                ["profile_metrics", "profile_tests"],
+                "paper_d_behaviour",
+                name="make_paper_d_behaviour",
+            ),
+            node(
+                nodes.make_profile_figures,
+                ["profile_heat", "profile_forecasts", "profile_curves"],
+                ["paper_d_figure_2", "paper_d_figure_3"],
+                name="make_profile_figures",
+            ),
+            *_figures("profile"),
         ]
     )
