@@ -59,6 +59,17 @@ MODELS: Final = {
     "ease": ModelName("EASE", "peer", 112, "A linear auto-encoder over items in closed form."),
     "item_knn": ModelName("Item-kNN", "peer", 75, "Items near those of the history, by cosine."),
     "popularity": ModelName("Popularity", "peer", 0, "What is chosen most often, for everybody."),
+    "cnn_gru": ModelName("CNN-GRU", "paper", 206, "Convolutions and a recurrent network over word vectors."),
+    "cnn_gru_plus": ModelName(
+        "CNN-GRU+", "paper", 236, "CNN-GRUs and linear models on n-grams, cross-fitted and pooled."
+    ),
+    "tfidf_logistic": ModelName(
+        "TF-IDF + logistic", "peer", 150, "Balanced logistic regression on word and character n-grams."
+    ),
+    "svm": ModelName("Linear SVM", "peer", 38, "Support vector machine on words and pairs of words."),
+    "vader": ModelName("VADER", "peer", 112, "A lexicon with rules; classes by its score."),
+    "bilstm_crf": ModelName("BiLSTM-CRF", "paper", 206, "A recurrent network and features under a CRF, for entities."),
+    "capital_rule": ModelName("Capitals and lists", "peer", 0, "Runs of capitalised words, typed by lists."),
     "lightgbm_leaky": ModelName(
         "LightGBM, leaky", "peer", 112, "Wrong on purpose: given columns known only after the outcome."
     ),
@@ -80,12 +91,14 @@ FOCUS_OF: Final = {
         "churn_transformer",
         "churn_transformer_plus",
     ),
+    "feedback": ("cnn_gru", "cnn_gru_plus"),
 }
 """The same by pipeline."""
 
 SOURCE_ORDER: Final = (
     *("demo", "taobao", "amazon_instruments", "amazon_all_beauty", "movielens", "beauty_sequences"),
     *("credit", "telco", "retail", "bank", "bank_additional"),
+    *("womens_clothing", "airline_tweets", "wnut17"),
 )
 
 GREY_MODELS: Final = ("majority", "popularity", "last_behaviour", "lightgbm_leaky", "random_forest_leaky")
@@ -221,6 +234,7 @@ PIPELINE_TITLES: Final = {
     "coldstart": "Behaviour prediction and cold start (paper A, TFP-Net)",
     "risk": "Risk (paper C, QRCNN-LSTM with cross-attention)",
     "engagement": "Engagement plans (paper B, Sequence Transformer and Churn Transformer)",
+    "feedback": "What customers say (paper D, sentiment, entities and themes)",
 }
 
 
@@ -257,7 +271,7 @@ def source_rank(source: str) -> tuple[int, str]:
 
 def cases(pipeline: str) -> str:
     """What a pipeline predicts one by one, in the plural."""
-    return "records" if pipeline == "risk" else "events"
+    return {"risk": "records", "feedback": "documents"}.get(pipeline, "events")
 
 
 def slice_label(name: str) -> str:

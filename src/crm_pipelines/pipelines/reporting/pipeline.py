@@ -11,11 +11,16 @@ EXPLANATIONS: Final = ("attention_by_day", "attention_by_feature", "embedding_ma
 TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability")
 SCORED: Final = ("risk_curves", "risk_attention", "risk_importance", "risk_intervals", "risk_scores")
 DECIDED: Final = ("engagement_curves", "engagement_plans", "engagement_policy", "engagement_effects")
+SAID: Final = tuple(
+    f"feedback_{table}"
+    for table in ("tests", "classes", "confusion", "words", "entity_scores", "entity_counts", "themes", "pain_points")
+)
 WORLD: Final = ("world_losses", "world_scores")
 WRITTEN_BEFORE: Final = {
     "coldstart": (*(f"coldstart_{table}" for table in TABLES), *EXPLANATIONS),
     "risk": (*(f"risk_{table}" for table in TABLES), *SCORED),
     "engagement": (*(f"engagement_{table}" for table in TABLES), *DECIDED, *WORLD),
+    "feedback": (*(f"feedback_{table}" for table in TABLES), *SAID, "documents_overview", "document_languages"),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
 
@@ -32,7 +37,7 @@ def create_pipeline(models: str = "coldstart") -> Pipeline:
             node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
         ]
     )
-    return {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement}[models]() + page
+    return {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement, "feedback": _feedback}[models]() + page
 
 
 def _figures(models: str) -> list[Node]:
@@ -112,5 +117,26 @@ def _engagement() -> Pipeline:
                 name="make_paper_b_figures",
             ),
             *_figures("engagement"),
+        ]
+    )
+
+
+def _feedback() -> Pipeline:
+    """Table and figures of paper D."""
+    return Pipeline(
+        [
+            node(
+                nodes.make_paper_d_table,
+                ["feedback_metrics", "feedback_tests"],
+                "paper_d_table_1",
+                name="make_paper_d_table",
+            ),
+            node(
+                nodes.make_feedback_figures,
+                ["feedback_themes", "feedback_confusion"],
+                ["feedback_themes_figure", "feedback_confusion_figure"],
+                name="make_feedback_figures",
+            ),
+            *_figures("feedback"),
         ]
     )
