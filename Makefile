@@ -14,7 +14,7 @@ LOCK := pyproject.toml constraints.txt
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev coldstart risk engagement simulate test test-spark lint format viz notebook clean
+.PHONY: help install install-dev coldstart risk engagement feedback simulate test test-spark lint format viz notebook clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ risk: $(VENV)/.installed ## Score a table of records and report on the risk mode
 
 engagement: $(VENV)/.installed ## Plan the next three steps of each customer, adjusted by churn risk, and report on it
 	$(BIN)/kedro run --pipelines=engagement $(ARGS)
+
+feedback: $(VENV)/.installed ## Read what customers write: sentiment, entities, themes, and report on it
+	$(BIN)/kedro run --pipelines=feedback $(ARGS)
 
 simulate: $(VENV)/.installed ## Write the demo world anew
 	$(BIN)/kedro run --pipelines=simulate $(ARGS)

@@ -335,7 +335,8 @@ class DocumentsSpec(Parameters):
     """One file of documents of a source: what customers wrote.
 
     Attributes:
-        reader: ``tables`` for one's own file, ``amazon`` for Amazon reviews, which know their columns.
+        reader: ``tables`` for one's own file; ``amazon`` for Amazon reviews and ``conll`` for sentences with marked
+            entities, which know their columns.
         file: path below ``raw_root``, as for interactions. encoding: of a CSV file.
         columns: name of ours -> name in the file; ``text`` is needed, the others may be absent.
         channel: what kind of documents they are. channels: or, with a column ``channel``, its cells -> kind.
@@ -346,7 +347,7 @@ class DocumentsSpec(Parameters):
         unreadable: ``stop`` at a rating or time that cannot be read, or ``blank`` it (counted).
     """
 
-    reader: Literal["tables", "amazon"] = "tables"
+    reader: Literal["tables", "amazon", "conll"] = "tables"
     file: RelativePath
     encoding: Literal["utf-8", "latin-1"] = "utf-8"
     columns: dict[DocumentColumn, str] = {}
@@ -362,8 +363,8 @@ class DocumentsSpec(Parameters):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.reader == "amazon" and self.columns:
-            raise ValueError("reader 'amazon' knows its columns; remove 'columns' or choose reader 'tables'")
+        if self.reader != "tables" and self.columns:
+            raise ValueError(f"reader '{self.reader}' knows its columns; remove 'columns' or choose reader 'tables'")
         if self.reader == "tables" and "text" not in self.columns:
             raise ValueError("'columns' must name the column of the text: {text: NAME IN FILE}")
         if self.labels and self.rating_classes:

@@ -13,6 +13,8 @@ STAGES = (
     "risk",
     "sequences",
     "engagement",
+    "documents",
+    "feedback",
     "purchases",
     "profile",
     "reporting",
@@ -23,7 +25,7 @@ CHAINS = {
     "coldstart": ("ingestion", "preprocessing", "coldstart", "reporting"),
     "risk": ("records", "risk", "reporting"),
     "engagement": ("sequences", "engagement", "reporting"),
-    "profile": ("purchases", "profile", "reporting"),
+    "feedback": ("documents", "feedback", "purchases", "profile", "reporting"),
 }
 """Pipelines run by the name of a paper's stage, with everything that comes before and after it."""
 

@@ -45,10 +45,11 @@ def said(log: pd.DataFrame) -> pd.DataFrame:
 def past(log: pd.DataFrame, spec: PurchaseSpec = SPEC) -> Past:
     people = pd.DataFrame({c.CUSTOMER_ID: sorted(log[c.CUSTOMER_ID].unique())})
     people["age"], people["level"] = np.arange(len(people)) + 20.0, np.where(people.index % 2, "x", "y")
-    return Past.of(log, said(log), people, spec)
+    return Past.of(log, SAID, people, spec)
 
 
 LOG = shop()
+SAID = said(LOG)
 
 
 @pytest.fixture(scope="module")

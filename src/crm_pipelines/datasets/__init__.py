@@ -12,6 +12,7 @@ from crm_pipelines.datasets.folders import (
     RawFolderDataset,
     ResultsDataset,
     SparseDataset,
+    TaggerDataset,
     WorldDataset,
 )
 from crm_pipelines.datasets.runs import RunsDataset
@@ -31,5 +32,6 @@ __all__ = [
     "RunsDataset",
     "SparseDataset",
     "TableDataset",
+    "TaggerDataset",
     "WorldDataset",
 ]

@@ -9,6 +9,7 @@ from crm_pipelines.errors import UserError
 from crm_pipelines.models.behaviour.base import BehaviourModel
 from crm_pipelines.models.risk.base import RiskModel
 from crm_pipelines.models.sequence.base import SequenceModel
+from crm_pipelines.models.text.base import TextModel
 
 _BEHAVIOUR: Final = {
     "tfpnet": ("tfpnet", "TFPNet"),
@@ -85,6 +86,18 @@ _SEQUENCE: Final = {
 
 SEQUENCE_MODELS: Final = tuple(_SEQUENCE)
 
+_TEXT: Final = {
+    "majority": ("majority", "Majority"),
+    "vader": ("vader", "Vader"),
+    "svm": ("svm", "SVM"),
+    "tfidf_logistic": ("tfidf_logistic", "TfidfLogistic"),
+    "cnn_gru": ("cnn_gru", "CNNGRU"),
+    "cnn_gru_plus": ("cnn_gru_plus", "CNNGRUPlus"),
+}
+"""name -> (module, class) below ``models.text``."""
+
+TEXT_MODELS: Final = tuple(_TEXT)
+
 
 def behaviour_model(name: str) -> type[BehaviourModel]:
     """The class of a behaviour model.
@@ -125,6 +138,19 @@ def sequence_model(name: str) -> type[SequenceModel]:
     return model
 
 
+def text_model(name: str) -> type[TextModel]:
+    """The class of a model of sentiment.
+
+    Raises:
+        UserError: there is no model of that name.
+    """
+    if name not in _TEXT:
+        raise UserError(f"there is no text model '{name}'; known are {', '.join(TEXT_MODELS)}")
+    module, attribute = _TEXT[name]
+    model: type[TextModel] = getattr(import_module(f"crm_pipelines.models.text.{module}"), attribute)
+    return model
+
+
 def code_of(name: str) -> tuple[str, ...]:
     """Files below the package that determine what a behaviour model does, for `runs.code_version`.
 
@@ -141,6 +167,11 @@ def risk_code_of(name: str) -> tuple[str, ...]:
 def sequence_code_of(name: str) -> tuple[str, ...]:
     """The same of a model of the next item."""
     return _code("sequence", _SEQUENCE[name][0])
+
+
+def text_code_of(name: str) -> tuple[str, ...]:
+    """The same of a model of sentiment."""
+    return _code("text", _TEXT[name][0])
 
 
 def _code(family: str, module: str) -> tuple[str, ...]:

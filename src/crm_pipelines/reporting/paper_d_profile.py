@@ -1,65 +1,42 @@
 """Paper D, the behaviour side: its Table 1 beside what was measured, segments, value bands and forecasts.
 
-``published/paper_d_table_1.csv`` holds the paper's Table 1. The paper does not say what is predicted, of whom or over
-which period, nor how its data were split, so its figures and ours are not of the same thing.
+The paper does not say what its Table 1 predicts, of whom or over which period, nor how its data were split, so its
+figures and ours are not of the same thing.
 """
 
-from importlib.resources import files
+from types import MappingProxyType
 from typing import Final
 
 import pandas as pd
 
-from crm_pipelines.columns import MAIN_VARIANT, METRIC, MODEL, PROTOCOL, SLICE, SLICE_ALL, VARIANT, N
-from crm_pipelines.reporting import sections
+from crm_pipelines.columns import METRIC, MODEL, N
+from crm_pipelines.reporting import paper_d, sections
 from crm_pipelines.reporting.formatting import interval, number
 from crm_pipelines.reporting.names import FOCUS_OF, metric_name, model_label, model_rank
 from crm_pipelines.reporting.paper_table import PaperTable, measured_cell, published_cell
 from crm_pipelines.reporting.results import PipelineResults
-from crm_pipelines.reporting.tables import efficiency_table, main_protocol, performance_table, summarise
+from crm_pipelines.reporting.tables import efficiency_table, performance_table
 from crm_pipelines.reporting.verdict import outcome
 from crm_pipelines.reporting.view import Cell, Head, Label, Row, Table, Tone, model_row_label
 
 PROFILE: Final = "profile"
 FOCUS: Final = FOCUS_OF[PROFILE]
-PRINTED: Final = ("accuracy", "precision", "recall", "f1")
-"""Metrics of the paper's Table 1."""
-MEASURED: Final = (*PRINTED, "roc_auc", "log_loss")
-TABLE_1_COLUMNS: Final = (
-    *(METRIC, MODEL, "published", "mean", "std", "runs", N, "peer", "peer_mean", "difference", "low", "high", "p"),
-)
+MEASURED: Final = ("accuracy", "precision", "recall", "f1", "roc_auc", "macro_f1")
+"""Metrics of the paper's Table 1, and two that do not depend on how many buy."""
+STANDS_FOR: Final = MappingProxyType({"cnn_gru": "hybrid", "vader": "rfm_rules"})
+"""The paper's hybrid and its rules, beside behaviour."""
 SHOWN: Final = (
     *("roc_auc", "average_precision", "accuracy", "majority_accuracy", "precision", "recall", "f1", "log_loss", "ece"),
 )
 
 
-def published() -> pd.DataFrame:
-    """``model, metric, published`` of Table 1."""
-    path = files("crm_pipelines.reporting") / "published" / "paper_d_table_1.csv"
-    with path.open(encoding="utf-8") as stream:
-        return pd.read_csv(stream).rename(columns={"value": "published"})
-
-
 def table_1(metrics: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
-    """Published | ours | strongest peer, with the corrected paired t-test of each comparison: `TABLE_1_COLUMNS`.
+    """Published | ours | strongest peer, with the corrected paired t-test: `paper_d.BESIDE`.
 
     Args:
-        metrics: ``RESULT_COLUMNS``. tests: of ``evaluation.corrected.paired_tests``.
+        metrics: ``RESULT_COLUMNS``. tests: of ``evaluation.resampled_t``.
     """
-    rows = metrics[(metrics[SLICE] == SLICE_ALL) & (metrics[PROTOCOL] == main_protocol(metrics))]
-    rows = rows[rows[METRIC].isin(MEASURED) & (rows[VARIANT] == MAIN_VARIANT)]
-    summary = summarise(rows).rename(columns={"n_high": N})
-    table = published().merge(summary[[MODEL, METRIC, "mean", "std", "runs", N]], how="outer", on=[MODEL, METRIC])
-    peers = summary[~summary[MODEL].isin(FOCUS) & summary["mean"].notna()]
-    sign = peers[METRIC].map(lambda name: -1.0 if metric_name(name).lower_is_better else 1.0)
-    best = peers.assign(_score=peers["mean"] * sign.astype("float64")).sort_values("_score", ascending=False)
-    best = best.drop_duplicates(METRIC)[[METRIC, MODEL, "mean"]]
-    table = table.merge(best.rename(columns={MODEL: "peer", "mean": "peer_mean"}), how="left", on=METRIC)
-    pairs = tests[[MODEL, "peer", METRIC, "difference", "low", "high", "p"]]
-    table = table.merge(pairs, how="left", on=[MODEL, "peer", METRIC])
-    order = {name: position for position, name in enumerate(MEASURED)}
-    table = table.assign(_at=table[METRIC].map(order), _rank=table[MODEL].map(model_rank))
-    table["runs"] = table["runs"].fillna(0)
-    return table.sort_values(["_at", "_rank"], kind="stable", ignore_index=True)[list(TABLE_1_COLUMNS)]
+    return paper_d.table_1(metrics, tests, FOCUS, MEASURED, STANDS_FOR)
 
 
 def behaviour_tables(pipeline: PipelineResults, anchor: str) -> tuple[PaperTable, ...]:
@@ -165,9 +142,9 @@ def _tests(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
             for peer in peers
         )
         if body:
-            runs = int(mine["runs"].max())
+            folds = int(mine["folds"].max())
             heads = tuple(Head(metric_name(metric).label) for metric in metrics)
-            note = f"{runs} runs; test records over training records {mine['test_over_train'].max():.3f}."
+            note = f"{folds} folds."
             tables.append(Table(f"{model_label(model)} less its peer", "Peer", heads, body, note))
     return PaperTable(
         anchor,

@@ -6,13 +6,14 @@ from typing import Final
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from crm_pipelines import columns as c
 from crm_pipelines.config import DocumentsSpec, SourceSpec
 from crm_pipelines.errors import UserError
-from crm_pipelines.sources import cells, entities, timestamps
+from crm_pipelines.sources import cells, conll, entities, timestamps
 from crm_pipelines.sources.cells import Ids, Rule
-from crm_pipelines.sources.raw import RawFolder, RawTable
+from crm_pipelines.sources.raw import ROW_NUMBER, RawFolder, RawTable, made_table
 
 RATING: Final = "rating"
 AMAZON: Final = {
@@ -66,7 +67,7 @@ def known_customers(raw: RawFolder, spec: SourceSpec) -> ir.Table | None:
 
 def _read_part(raw: RawFolder, part: DocumentsSpec, name: str, where: str) -> tuple[ir.Table, dict[str, int]]:
     table = _open(raw, part)
-    names = dict(part.columns) if part.reader == "tables" else _amazon_columns(table)
+    names = {"tables": dict(part.columns), "conll": {c.TEXT: c.TEXT}}.get(part.reader) or _amazon_columns(table)
     table.require(names.values(), f"'columns' of {where}")
     timestamps.check_format(part.timestamp_format, where)
     text = {key: cells.trimmed(table.table[column]) for key, column in names.items()}
@@ -125,6 +126,10 @@ def _read_part(raw: RawFolder, part: DocumentsSpec, name: str, where: str) -> tu
 
 
 def _open(raw: RawFolder, part: DocumentsSpec) -> RawTable:
+    if part.reader == "conll":
+        texts = [" ".join(sentence.tokens) for sentence in conll.read_file(raw, part.file)]
+        columns = pa.table({ROW_NUMBER: pa.array(range(1, len(texts) + 1), pa.int64()), c.TEXT: pa.array(texts)})
+        return made_table(raw, columns, part.file)
     if part.encoding == "utf-8":
         return raw.read(part.file)
     return raw.csv(part.file, encoding=part.encoding)

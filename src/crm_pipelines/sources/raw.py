@@ -302,6 +302,22 @@ class RawFolder:
         return self.connection.read_parquet(str(numbered), table_name=gen_name("raw"))
 
 
+def made_table(raw: RawFolder, data: pa.Table, relative: str) -> RawTable:
+    """A file whose records were read by other means than the engine's, as one that was.
+
+    Args:
+        raw: the folder.
+        data: ``__row__`` int64 and columns of text.
+        relative: path below ``root``, for messages.
+    """
+
+    def explain(error: Exception) -> UserError:
+        return _unreadable(relative, None, error)
+
+    columns = tuple(name for name in data.column_names if name != ROW_NUMBER)
+    return RawTable(raw.table(data, relative), relative, columns, explain, raw.keep)
+
+
 def _unreadable(relative: str, where: str | None, error: Exception | None) -> UserError:
     """The engine's failure in one line; its own text, which repeats the record, only if we found no better."""
     reason = where or str(error).splitlines()[0]

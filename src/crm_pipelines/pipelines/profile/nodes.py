@@ -14,7 +14,7 @@ from crm_pipelines.benchmark.curves import risk_curves
 from crm_pipelines.benchmark.results import data_fingerprint, tabulate
 from crm_pipelines.config import RunParameters, SourceSpec, parse
 from crm_pipelines.errors import UserError
-from crm_pipelines.evaluation.corrected import paired_tests
+from crm_pipelines.evaluation.resampled_t import compare_over_folds
 from crm_pipelines.models.registry import PURCHASE_MODELS
 from crm_pipelines.pipelines.purchases.nodes import past_of
 from crm_pipelines.profile.config import SegmentParameters, VoiceParameters
@@ -68,7 +68,11 @@ def training_of(model: str) -> Callable[..., dict[str, PendingRun]]:
 
 
 def evaluate(
-    runs: RunParameters, challengers: list[str], kedro_environment: str, *models: list[StoredRun]
+    purchase_splits: list[dict[str, Any]],
+    runs: RunParameters,
+    challengers: list[str],
+    kedro_environment: str,
+    *models: list[StoredRun],
 ) -> tuple[pd.DataFrame | dict[str, Any], ...]:
     """Every result table, from the runs of all models, marked with the configuration environment; and t-tests."""
     from crm_pipelines.benchmark.purchases import TABLE_1
@@ -85,12 +89,9 @@ def evaluate(
         compared=COMPARED,
     )
     tables = tables._replace(environment={**tables.environment, KEDRO_ENVIRONMENT: kedro_environment})
-    sizes: dict[tuple[str, int], float] = {}
-    if len(tables.efficiency):
-        learnt = tables.efficiency.groupby([c.PROTOCOL, c.FOLD])[c.N].max()
-        sizes = {(str(protocol), int(fold)): float(n) for (protocol, fold), n in learnt.items()}
+    sizes = {int(split[c.FOLD]): (int(split["train"]), int(split["test"])) for split in purchase_splits}
     metrics = tables.metrics if len(tables.metrics) else pd.DataFrame(columns=list(c.RESULT_COLUMNS))
-    tests = paired_tests(metrics, sizes, challengers, TABLE_1, c.PROTOCOL_TIME, c.SLICE_ALL)
+    tests = compare_over_folds(metrics, challengers, c.PROTOCOL_TIME, sizes, TABLE_1)
     return (*tables, risk_curves(stored), tests)
 
 

@@ -47,7 +47,13 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 nodes.evaluate,
-                ["params:profile.runs", "params:profile.challengers", "params:kedro_environment", *runs],
+                [
+                    "purchase_splits",
+                    "params:profile.runs",
+                    "params:profile.challengers",
+                    "params:kedro_environment",
+                    *runs,
+                ],
                 [*(f"profile_{table}" for table in TABLES), "profile_tests"],
                 name="evaluate_profile_runs",
             ),
