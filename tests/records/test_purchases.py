@@ -43,13 +43,13 @@ def said(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def past(log: pd.DataFrame, spec: PurchaseSpec = SPEC) -> Past:
-    people = pd.DataFrame({c.CUSTOMER_ID: sorted(log[c.CUSTOMER_ID].unique())})
-    people["age"], people["level"] = np.arange(len(people)) + 20.0, np.where(people.index % 2, "x", "y")
-    return Past.of(log, SAID, people, spec)
+    return Past.of(log, SAID, PEOPLE, spec)
 
 
 LOG = shop()
 SAID = said(LOG)
+PEOPLE = pd.DataFrame({c.CUSTOMER_ID: sorted(LOG[c.CUSTOMER_ID].unique())})
+PEOPLE["age"], PEOPLE["level"] = np.arange(len(PEOPLE)) + 20.0, np.where(PEOPLE.index % 2, "x", "y")
 
 
 @pytest.fixture(scope="module")
