@@ -30,9 +30,9 @@ from crm_pipelines.runtime_parameters import (
 logger = logging.getLogger(__name__)
 
 PARAMETER = "params:"
-_MODEL_CONFIG = re.compile(r"params:((coldstart|risk|engagement|feedback)\.(\w+)\.config)")
-_CHALLENGERS = re.compile(r"params:((coldstart|risk|engagement|feedback)\.challengers)")
-_RUNS = re.compile(r"params:((coldstart|risk|engagement|feedback)\.runs)")
+_MODEL_CONFIG = re.compile(r"params:((coldstart|risk|engagement|feedback|profile)\.(\w+)\.config)")
+_CHALLENGERS = re.compile(r"params:((coldstart|risk|engagement|feedback|profile)\.challengers)")
+_RUNS = re.compile(r"params:((coldstart|risk|engagement|feedback|profile)\.runs)")
 
 
 class PrepareParameters:
@@ -100,13 +100,21 @@ def _model_class(pipeline: str, name: str) -> Any:
 
 def _check_models(pipeline: str, parameter: str, models: object) -> None:
     """Stop at what is no list of a pipeline's models."""
-    from crm_pipelines.models.registry import BEHAVIOUR_MODELS, CHURN_MODELS, RISK_ROWS, SEQUENCE_MODELS, TEXT_MODELS
+    from crm_pipelines.models.registry import (
+        BEHAVIOUR_MODELS,
+        CHURN_MODELS,
+        PURCHASE_MODELS,
+        RISK_ROWS,
+        SEQUENCE_MODELS,
+        TEXT_MODELS,
+    )
 
     of_pipeline = {
         "risk": RISK_ROWS,
         "coldstart": BEHAVIOUR_MODELS,
         "engagement": (*SEQUENCE_MODELS, *CHURN_MODELS),
         "feedback": TEXT_MODELS,
+        "profile": PURCHASE_MODELS,
     }
     known = of_pipeline[pipeline]
     if not isinstance(models, list | tuple):
