@@ -123,7 +123,8 @@ def value_bands(
 
 def _bought(inputs: RecordInputs, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Records with a purchase of known value."""
-    return rows[(inputs.labels[rows] == 1) & np.isfinite(inputs.amount[rows])]
+    known: NDArray[np.int64] = rows[(inputs.labels[rows] == 1) & np.isfinite(inputs.amount[rows])]
+    return known
 
 
 def _band(amounts: NDArray[Any], edges: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -155,5 +156,5 @@ def _peers(
             _band(inputs.amount[validation], edges),
             categorical=range(x.shape[1] - len(inputs.cardinalities), x.shape[1]),
         )
-        found["lightgbm"] = trees.predict_proba(coded_columns(inputs, test)).argmax(axis=1)
+        found["lightgbm"] = np.asarray(trees.predict_proba(coded_columns(inputs, test)).argmax(axis=1), dtype=np.int64)
     return found

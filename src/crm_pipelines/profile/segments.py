@@ -132,8 +132,9 @@ def name_segments(facts: pd.DataFrame, labels: Ids, count: int, words: int) -> t
     said: list[list[str]] = []
     for segment in range(count):
         row = table.loc[segment]
-        order = row.abs().sort_values(ascending=False, kind="stable").index
-        said.append([FACTS[str(fact)][int(row[fact] > 0)] for fact in order if abs(row[fact]) > 0.05])
+        order = np.argsort(-np.abs(row.to_numpy(dtype=np.float64)), kind="stable")
+        facts_in_order = [(str(row.index[at]), float(row.iloc[at])) for at in order]
+        said.append([FACTS[fact][int(away > 0)] for fact, away in facts_in_order if abs(away) > 0.05])
     names: list[str] = []
     for segment in range(count):
         others = [other for other in range(count) if other != segment]

@@ -72,7 +72,8 @@ class Occasions:
         np.add.at(counts, (group, behaviour), 1.0)
 
         def total(weights: NDArray[Any]) -> Floats:
-            return np.bincount(group, weights=weights.astype(np.float64), minlength=size)
+            sums: Floats = np.bincount(group, weights=weights.astype(np.float64), minlength=size).astype(np.float64)
+            return sums
 
         return cls(
             ids=pd.Index(ids),
@@ -208,7 +209,8 @@ class PurchaseTotals:
         age = (reference - time) / DAY
 
         def total(weights: NDArray[Any]) -> Floats:
-            return np.bincount(who, weights=weights.astype(np.float64), minlength=size)
+            sums: Floats = np.bincount(who, weights=weights.astype(np.float64), minlength=size).astype(np.float64)
+            return sums
 
         n = total(np.ones(len(who)))
         none = np.where(n > 0, 1.0, np.nan)

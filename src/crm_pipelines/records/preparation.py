@@ -156,7 +156,7 @@ def prepare_new(records: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]) -> Ar
     }
     for position, name in enumerate(categorical):
         known = pd.Index([str(value) for value in arrays[f"values/{position}"]])
-        new["categories"][:, position] = known.get_indexer(records[name].astype(object))
+        new["categories"][:, position] = known.get_indexer(pd.Index(records[name].astype(object)))
     return new
 
 

@@ -261,7 +261,9 @@ def _value_bands(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
     )
     body = tuple(
         Row(
-            model_row_label(model, focus=FOCUS[-1]) if model != "usual_value" else Label("Band of the usual value"),
+            model_row_label(str(model), focus=FOCUS[-1])
+            if model != "usual_value"
+            else Label("Band of the usual value"),
             (Cell(number(row["accuracy"], 3)), Cell(number(row["macro_f1"], 3)), Cell(number(row["n"], 0))),
         )
         for model, row in sorted(by.iterrows(), key=lambda pair: model_rank(str(pair[0])))

@@ -19,13 +19,13 @@ DISSATISFIED: Final = -0.5
 
 def answered(customers: Customers) -> FloatArray:
     """(customers,) expected answer to the survey's question about satisfaction, 1 to 5, before anything is done."""
-    return np.clip(3.6 + 0.9 * customers.satisfaction, 1.0, 5.0)
+    return np.asarray(np.clip(3.6 + 0.9 * customers.satisfaction, 1.0, 5.0), dtype=np.float64)
 
 
 def answered_after(customers: Customers, supported: BoolArray) -> FloatArray:
     """The same after support was offered to some."""
     lift = np.where(customers.satisfaction <= DISSATISFIED, LIFTED, LIFTED_OTHERS) * supported
-    return np.clip(3.6 + 0.9 * (customers.satisfaction + lift), 1.0, 5.0)
+    return np.asarray(np.clip(3.6 + 0.9 * (customers.satisfaction + lift), 1.0, 5.0), dtype=np.float64)
 
 
 def satisfaction_lift(customers: Customers, supported: BoolArray) -> float:

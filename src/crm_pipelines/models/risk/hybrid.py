@@ -10,7 +10,7 @@ segments are made of. A stream that a customer lacks is masked, so everybody get
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from crm_pipelines.config import Parameters
-from crm_pipelines.models.layers.fusion import EventsBranch, HistoryBranch, LateFusion, VectorBranch
+from crm_pipelines.models.layers.fusion import Branch, EventsBranch, HistoryBranch, LateFusion, VectorBranch
 from crm_pipelines.models.layers.record_log import RecordLog, RecordSizes
 from crm_pipelines.models.layers.record_tokens import PARTS, MissingScaling, RecordTokens
 from crm_pipelines.models.risk.neural import CHUNK, RiskConfig, RiskNetwork
@@ -85,7 +85,7 @@ class HybridNetwork(nn.Module):
         if TEXT in c.modalities and TEXT in widths:
             self.branches[TEXT] = VectorBranch(widths[TEXT], c.output_dim)
         static = self.tokens.count * c.token
-        dims = {name: int(branch.output_dim) for name, branch in self.branches.items()}
+        dims = {name: cast(Branch, branch).output_dim for name, branch in self.branches.items()}
         self.fusion = LateFusion(dims, c.hidden, c.dropout, c.hide, static)
         self.readout = nn.Linear(self.fusion.output_dim, sizes.classes)
         self.linear = nn.Linear(static, sizes.classes)
