@@ -456,6 +456,8 @@ class SourceSpec(Parameters):
         retail = self.table is not None and self.table.reader == "retail"
         if self.purchase is not None and (self.log.in_order if self.log is not None else not retail):
             raise ValueError("'purchase' needs 'interactions' with times, in which it is looked for")
+        if self.purchase is not None and self.purchase.value not in (None, *self.items.numeric):
+            raise ValueError(f"'purchase.value: {self.purchase.value}' must be one of the numeric columns of 'items'")
         return self
 
     @property

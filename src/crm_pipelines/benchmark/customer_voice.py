@@ -155,8 +155,36 @@ def score_chunk(
         fitted: segments and models.
         parameters: bands and how much is named.
     """
+    table, facts = _scores(past, layout, moment, arrays, split, fitted, parameters)
+    people = pd.Index(past.customers[c.CUSTOMER_ID].astype(str)).union(table.index)
+    table = table.reindex(people.union(past.voices.ids.astype(str)) if past.voices.present else people)
+    table["data"] = table["data"].fillna(NO_HISTORY)
+    if past.voices.present and len(past.voices.ids):
+        spoken = said(past.documents, past.voices, moment, parameters.themes, parameters.entities)
+        table = table.join(spoken)
+    for name in VOICE_COLUMNS[1:]:
+        if name not in table:
+            table[name] = None
+    table["documents"] = table["documents"].fillna(0).astype("int64")
+    table["segment"] = table["segment"].astype("Int64")
+    return table.rename_axis(c.CUSTOMER_ID).reset_index()[list(VOICE_COLUMNS)], facts
+
+
+def _scores(
+    past: Past,
+    layout: Layout,
+    moment: int,
+    arrays: Arrays,
+    split: Mapping[str, Any],
+    fitted: Fitted,
+    parameters: VoiceParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores of everybody with an event, by customer, and their facts; nothing where nobody has one."""
+    if past.log.empty:
+        columns = ["segment", "segment_name", "purchase_probability", "band", "value_band", "data"]
+        return pd.DataFrame(columns=columns, index=pd.Index([], name=c.CUSTOMER_ID, dtype=object)), pd.DataFrame()
     known = today(past, layout, moment)
-    ids = pd.Index(known[c.CUSTOMER_ID])
+    ids = pd.Index(known[c.CUSTOMER_ID], dtype=object)
     new = prepare_new(known, arrays) | past.modalities(ids, np.full(len(ids), moment, dtype=np.int64))
     inputs = assemble_new(split, arrays, new)
     rows = np.arange(len(inputs), dtype=np.int64)
@@ -178,19 +206,8 @@ def score_chunk(
             "data": np.where(~inside, OUTSIDE, np.where(single, ONE_EVENT, SUFFICIENT)),
         }
     ).set_index(c.CUSTOMER_ID)
-    people = pd.Index(past.customers[c.CUSTOMER_ID].astype(str)).union(table.index)
-    table = table.reindex(people.union(past.voices.ids.astype(str)) if past.voices.present else people)
-    table["data"] = table["data"].fillna(NO_HISTORY)
-    if past.voices.present and len(past.voices.ids):
-        spoken = said(past.documents, past.voices, moment, parameters.themes, parameters.entities)
-        table = table.join(spoken)
-    for name in VOICE_COLUMNS[1:]:
-        if name not in table:
-            table[name] = None
-    table["documents"] = table["documents"].fillna(0).astype("int64")
-    table["segment"] = table["segment"].astype("Int64")
     facts = facts_of(inputs, rows).assign(segment=segment, purchase_probability=buys)
-    return table.rename_axis(c.CUSTOMER_ID).reset_index()[list(VOICE_COLUMNS)], facts
+    return table, facts
 
 
 def summarise(facts: pd.DataFrame, segments: Segments, observed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

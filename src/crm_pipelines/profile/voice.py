@@ -1,8 +1,6 @@
 """``customer_voice``: one row per customer with what the customer says, belongs to and will probably do."""
 
 import json
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -38,29 +36,36 @@ def said(documents: pd.DataFrame, voices: Voices, moment: int, themes: int, enti
     numbers = pd.DataFrame(voices.at(moment, ids), index=ids, columns=list(voices.names))
     known = documents[documents[c.CUSTOMER_ID].notna() & (documents[c.TIMESTAMP] < moment)]
     known = known.sort_values(c.TIMESTAMP, kind="stable")
-    by = known.groupby(c.CUSTOMER_ID, sort=False)
     negative = known[known[c.SENTIMENT] == c.SENTIMENTS[0]].drop_duplicates(c.CUSTOMER_ID, keep="last")
     negative = negative.set_index(c.CUSTOMER_ID)
-    named = known[(known[c.ENTITIES] != "[]") & known[c.ENTITIES].notna()]
-    mentioned = named.groupby(c.CUSTOMER_ID, sort=False)[c.ENTITIES].agg(lambda lists: _entities(lists, entities))
     out = pd.DataFrame(index=ids)
     out["documents"] = numbers["documents_total"].astype("int64")
     out["sentiment_now"], out["sentiment_trend"] = numbers["sentiment_now"], numbers["sentiment_trend"]
-    out["themes"] = by[c.THEME].agg(lambda column: _most_frequent(column.dropna(), themes)).reindex(ids).fillna("")
-    out["entities"] = mentioned.reindex(ids).fillna("") if len(named) else ""
+    out["themes"] = _most_frequent(known[c.CUSTOMER_ID], known[c.THEME], themes).reindex(ids).fillna("")
+    named = known[known[c.ENTITIES].notna() & (known[c.ENTITIES] != "[]")]
+    texts = named[c.ENTITIES].map(lambda found: [each["text"] for each in json.loads(found)])
+    each = pd.DataFrame({"who": named[c.CUSTOMER_ID], "what": texts}).explode("what")
+    out["entities"] = _most_frequent(each["who"], each["what"], entities).reindex(ids).fillna("")
     out["last_negative_document"] = negative[c.DOCUMENT_ID].reindex(ids)
     at = pd.to_datetime(negative[c.TIMESTAMP].reindex(ids), unit="s")
     out["last_negative_at"] = at.dt.strftime("%Y-%m-%d").where(at.notna(), None)
     return out[out["documents"] > 0]
 
 
-def _most_frequent(values: Sequence[Any] | pd.Series, most: int) -> str:
-    """The most frequent values with bars between them, the earlier of equals first."""
-    return " | ".join(str(value) for value, _ in Counter(values).most_common(most))
-
-
-def _entities(lists: pd.Series, most: int) -> str:
-    return _most_frequent([each["text"] for text in lists for each in json.loads(text)], most)
+def _most_frequent(who: pd.Series, what: pd.Series, most: int) -> pd.Series:
+    """Index customer: their most frequent values with bars between them, the earlier of equals first."""
+    table = pd.DataFrame({"who": who.to_numpy(), "what": what.to_numpy(), "at": np.arange(len(who))})
+    table = table.dropna(subset=["what"])
+    if table.empty:
+        return pd.Series(dtype=object)
+    counts = table.groupby(["who", "what"], sort=False)["at"].agg(n="size", first="min").reset_index()
+    counts = counts.sort_values(["who", "n", "first"], ascending=[True, False, True], kind="stable")
+    counts["rank"] = counts.groupby("who").cumcount()
+    ranked = counts[counts["rank"] < most].pivot_table(index="who", columns="rank", values="what", aggfunc="first")
+    joined = ranked[0].astype(object)
+    for rank in range(1, len(ranked.columns)):
+        joined = joined.where(ranked[rank].isna(), joined + " | " + ranked[rank].fillna(""))
+    return joined
 
 
 def bands(probability: NDArray[Any], bounds: dict[str, float]) -> list[str]:
