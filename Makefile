@@ -14,7 +14,7 @@ LOCK := pyproject.toml constraints.txt
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev coldstart risk engagement check scoring simulate test test-spark lint format viz notebook clean
+.PHONY: help install install-dev coldstart risk engagement feedback check scoring simulate test test-spark lint format viz notebook clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(VENV)/.installed ## Say what a source holds and for which pipelines it 
 
 scoring: $(VENV)/.installed ## Score today's customers by the models kept
 	$(BIN)/kedro run --pipelines=scoring $(ARGS)
+
+feedback: $(VENV)/.installed ## Read what customers write: sentiment, entities, themes, and report on it
+	$(BIN)/kedro run --pipelines=feedback $(ARGS)
 
 simulate: $(VENV)/.installed ## Write the demo world anew
 	$(BIN)/kedro run --pipelines=simulate $(ARGS)

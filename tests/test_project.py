@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from crm_pipelines.pipeline_registry import CHAINS, DEFAULT, STAGES, register_pipelines
 
-ENVIRONMENTS = ("local", "test", "paper", "large", "large_reviews")
+ENVIRONMENTS = ("local", "test", "paper", "large", "large_reviews", "large_feedback")
 DEEP_LEARNING = ("torch", "torch_geometric", "lightning")
 SLOW_TO_IMPORT = (*DEEP_LEARNING, "lightgbm", "matplotlib")
 

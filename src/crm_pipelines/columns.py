@@ -28,6 +28,34 @@ POSITION: Final = "position"
 RECORD_COLUMNS: Final = (RECORD_ID, CUSTOMER_ID, LABEL, AMOUNT, POSITION, ROW)
 """Columns of every table of records; its attributes and ``<channel>@<step>`` follow."""
 
+# Documents ----------------------------------------------------------------------------------------------------
+DOCUMENT_ID: Final = "document_id"
+"""``<part>-<id>``: the name of its part in the source block and its id there, or its row where it has none."""
+CHANNEL: Final = "channel"
+"""``review``, ``ticket``, ``mention`` or ``survey``."""
+SUMMARY: Final = "summary"
+"""Headline of a document; null where it has none."""
+
+DOCUMENT_COLUMNS: Final = (DOCUMENT_ID, CUSTOMER_ID, ITEM_ID, TIMESTAMP, CHANNEL, SUMMARY, TEXT, LABEL, ROW)
+"""``label`` is the sentiment that its author gave the document; customer, item, time and label may be null."""
+
+CHANNELS: Final = ("review", "ticket", "mention", "survey")
+SENTIMENTS: Final = ("negative", "neutral", "positive")
+
+LANGUAGE: Final = "language"
+"""ISO 639-1 code, or ``und`` where a document is too short to tell."""
+SENTIMENT: Final = "sentiment"
+THEME: Final = "theme"
+ENTITIES: Final = "entities"
+FITTED: Final = "fitted"
+"""How a document's sentiment came about: one of `FITTED_VALUES`."""
+OUT_OF_FOLD: Final = "out_of_fold"
+"""By a model that was fitted on other documents, all from before the cut."""
+BEFORE_CUT: Final = "before_cut"
+"""By the model of all labelled documents before the cut."""
+FITTED_VALUES: Final = (OUT_OF_FOLD, BEFORE_CUT)
+EMBEDDING_WIDTH: Final = 32
+
 # Dense integer ids, in order of first appearance in (timestamp, row) order -----------------------------------
 CUSTOMER: Final = "customer"
 ITEM: Final = "item"
@@ -85,3 +113,11 @@ def step_column(channel: str, step: str) -> str:
 def probability(label: str) -> str:
     """Name of the probability column of a class, for example ``p_buy``."""
     return f"{PROBABILITY_PREFIX}{label}"
+
+
+def embedding_column(position: int) -> str:
+    """Name of a column of a document's embedding, for example ``embedding_00``."""
+    return f"embedding_{position:02d}"
+
+
+EMBEDDING_COLUMNS: Final = tuple(embedding_column(position) for position in range(EMBEDDING_WIDTH))

@@ -6,7 +6,7 @@ hyper-parameters are declared beside the model.
 
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -270,23 +270,73 @@ class AudienceSpec(Parameters):
     attributes: dict[str, tuple[str, ...]] = {}
 
 
-class ChurnSpec(Parameters):
-    """Churn as one defines it: no ``behaviours`` within ``within_days`` after a reference date.
+class OutcomeSpec(Parameters):
+    """An outcome looked for in a log: whether ``behaviours`` occur within ``within_days`` after a reference date.
 
     Attributes:
-        behaviours: raw labels or classes that count as staying; any event where empty.
-        within_days: length of the silence.
+        behaviours: raw labels or classes that count; any event where empty.
+        within_days: length of the period of the outcome.
         steps, step_days: the history before the reference date, as so many steps of so many days.
-        snapshots: reference dates, ``within_days`` apart, the last so long before the end of the log.
+        snapshots: reference dates, the last ``within_days`` before the end of the log.
         audience: of whom it is asked.
     """
+
+    block: ClassVar[str]
+    """Name in the source block, for messages."""
+    classes: ClassVar[tuple[str, str]]
+    """Name of the negative and of the positive class."""
+    positive_if_silent: ClassVar[bool]
+    """Whether the positive class is that nothing occurs."""
 
     behaviours: tuple[str, ...] = ()
     within_days: float = Field(default=30.0, gt=0)
     steps: int = Field(default=12, ge=1, le=520)
     step_days: float = Field(default=7.0, gt=0)
-    snapshots: int = Field(default=3, ge=1, le=12)
+    snapshots: int = Field(default=3, ge=1, le=60)
     audience: AudienceSpec = AudienceSpec()
+
+    @property
+    def days_apart(self) -> float:
+        """Days from one reference date to the next."""
+        return self.within_days
+
+
+class ChurnSpec(OutcomeSpec):
+    """Churn as one defines it: no ``behaviours`` within ``within_days``; reference dates lie as many days apart."""
+
+    block = "churn"
+    classes = ("stays", "leaves")
+    positive_if_silent = True
+
+    snapshots: int = Field(default=3, ge=1, le=12)
+
+
+class PurchaseSpec(OutcomeSpec):
+    """A purchase as one defines it: any of ``behaviours`` within ``within_days``.
+
+    Attributes:
+        every_days: from one reference date to the next; ``within_days`` where empty. Where it is less, outcomes of
+            neighbouring dates overlap, and a fold leaves out of training whatever reaches into its later parts.
+        events: latest moments of a history that a recurrent network reads.
+        value: numeric item attribute that says what a purchase was worth, where the log has no value.
+        most_customers: customers that models learn from and are tested on, drawn at random where there are more; all
+            get a score.
+    """
+
+    block = "purchase"
+    classes = ("waits", "buys")
+    positive_if_silent = False
+
+    snapshots: int = Field(default=12, ge=2, le=60)
+    every_days: float | None = Field(default=None, gt=0)
+    events: int = Field(default=24, ge=1, le=500)
+    value: str | None = None
+    most_customers: int = Field(default=100_000, ge=100)
+
+    @property
+    def days_apart(self) -> float:
+        """Days from one reference date to the next."""
+        return self.every_days or self.within_days
 
 
 class ContactsSpec(Parameters):
@@ -301,17 +351,90 @@ class ContactsSpec(Parameters):
     columns: dict[Literal["customer_id", "sent_at", "action", "chance", "spend"], str] = {}
 
 
+DocumentColumn = Literal[
+    "document_id", "customer_id", "item_id", "timestamp", "channel", "summary", "text", "label", "rating"
+]
+Channel = Literal["review", "ticket", "mention", "survey"]
+Sentiment = Literal["negative", "neutral", "positive"]
+
+
+class DocumentsSpec(Parameters):
+    """One file of documents of a source: what customers wrote.
+
+    Attributes:
+        reader: ``tables`` for one's own file; ``amazon`` for Amazon reviews and ``conll`` for sentences with marked
+            entities, which know their columns.
+        file: path below ``raw_root``, as for interactions. encoding: of a CSV file.
+        columns: name of ours -> name in the file; ``text`` is needed, the others may be absent.
+        channel: what kind of documents they are. channels: or, with a column ``channel``, its cells -> kind.
+        labels: cells of the column ``label`` -> sentiment.
+        rating_classes: sentiment -> highest rating (inclusive) that belongs to it, ascending; instead of ``labels``.
+        lowest_rating: bottom of the scale; documents with a rating outside it keep no label (counted).
+        timestamp_format, utc_offset_hours, ids: as for interactions.
+        unreadable: ``stop`` at a rating or time that cannot be read, or ``blank`` it (counted).
+    """
+
+    reader: Literal["tables", "amazon", "conll"] = "tables"
+    file: RelativePath
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    columns: dict[DocumentColumn, str] = {}
+    channel: Channel = "review"
+    channels: dict[str, Channel] = {}
+    labels: dict[str, Sentiment] = {}
+    rating_classes: dict[Sentiment, float] = {}
+    lowest_rating: float = 1.0
+    timestamp_format: str = "seconds"
+    utc_offset_hours: float = Field(default=0.0, ge=-14, le=14)
+    ids: Literal["auto", "integer", "text"] = "auto"
+    unreadable: Literal["stop", "blank"] = "stop"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.reader != "tables" and self.columns:
+            raise ValueError(f"reader '{self.reader}' knows its columns; remove 'columns' or choose reader 'tables'")
+        if self.reader == "tables" and "text" not in self.columns:
+            raise ValueError("'columns' must name the column of the text: {text: NAME IN FILE}")
+        if self.labels and self.rating_classes:
+            raise ValueError("give either 'labels' (cell: sentiment) or 'rating_classes' (sentiment: highest rating)")
+        if bool(self.labels) != ("label" in self.columns):
+            raise ValueError("'labels' and 'columns.label' go together: the cells of that column -> sentiment")
+        if self.reader == "tables" and bool(self.rating_classes) != ("rating" in self.columns):
+            raise ValueError("'rating_classes' and 'columns.rating' go together")
+        if bool(self.channels) != ("channel" in self.columns):
+            raise ValueError("'channels' and 'columns.channel' go together: the cells of that column -> channel")
+        bounds = list(self.rating_classes.values())
+        if bounds != sorted(set(bounds)) or (bounds and self.lowest_rating >= bounds[0]):
+            raise ValueError("'rating_classes' must name ascending highest ratings above 'lowest_rating'")
+        return self
+
+
+class AnnotatedSpec(Parameters):
+    """Sentences whose entities are marked: CoNLL files with ``token TAB tag`` lines (BIO) and blank lines between them.
+
+    Attributes:
+        train, validation, test: paths below ``raw_root``.
+    """
+
+    train: RelativePath
+    validation: RelativePath
+    test: RelativePath
+
+
 class SourceSpec(Parameters):
     """One block of ``sources:``; everything the project knows about a data source.
 
-    A block carries a log of ``interactions`` (for behaviour prediction), a table of ``records`` (for risk), or both.
+    A block carries a log of ``interactions`` (for behaviour prediction), a table of ``records`` (for risk),
+    ``documents`` (for what customers say), or several of them.
 
     Attributes:
         title: name shown in reports.
         reader: the published format of the interactions, or ``tables`` for one's own CSV, parquet or JSON-lines files.
         log, customers, items: the canonical tables; ``log`` is written ``interactions`` in the block.
         table: the records, written ``records`` in the block.
+        texts: name of a part -> its file of documents, written ``documents`` in the block.
+        annotated: sentences with marked entities, from which a tagger learns, written ``entities`` in the block.
         churn: what churn is in the log of interactions; without it, the outcome of ``records`` where that is churn.
+        purchase: what a purchase is, in that log or in the invoices of reader ``retail``.
         contacts: whom one has contacted how, for the frequency cap and for measuring the policy.
         do_not_contact: customer attribute -> values that forbid any contact; so does a missing one.
         extra_files: further files of a published format, by role (``reviews``, ``metadata``).
@@ -328,9 +451,12 @@ class SourceSpec(Parameters):
     reader: Literal["demo", "taobao", "amazon", "movielens", "item_sequences", "tables"] | None = None
     log: InteractionsSpec | None = Field(default=None, alias="interactions")
     table: RecordsSpec | None = Field(default=None, alias="records")
+    texts: dict[str, DocumentsSpec] = Field(default={}, alias="documents")
+    annotated: AnnotatedSpec | None = Field(default=None, alias="entities")
     customers: EntitySpec = EntitySpec()
     items: EntitySpec = EntitySpec()
     churn: ChurnSpec | None = None
+    purchase: PurchaseSpec | None = None
     contacts: ContactsSpec | None = None
     do_not_contact: dict[str, tuple[str, ...]] = {}
     extra_files: dict[str, RelativePath] = {}
@@ -350,12 +476,20 @@ class SourceSpec(Parameters):
 
     @model_validator(mode="after")
     def _something_to_read(self) -> Self:
-        if self.log is None and self.table is None:
-            raise ValueError("give 'interactions' (a log of events), 'records' (a table of outcomes), or both")
+        if self.log is None and self.table is None and not self.texts and self.annotated is None:
+            raise ValueError(
+                "give 'interactions' (a log of events), 'records' (a table of outcomes), 'documents' (what customers "
+                "wrote), or several of them"
+            )
         if self.log is not None and self.reader is None:
             raise ValueError("'interactions' needs a 'reader' beside it: a published format, or 'tables'")
         if self.churn is not None and (self.log is None or self.log.in_order):
             raise ValueError("'churn' needs 'interactions' with times, in which it is looked for")
+        retail = self.table is not None and self.table.reader == "retail"
+        if self.purchase is not None and (self.log.in_order if self.log is not None else not retail):
+            raise ValueError("'purchase' needs 'interactions' with times, in which it is looked for")
+        if self.purchase is not None and self.purchase.value not in (None, *self.items.numeric):
+            raise ValueError(f"'purchase.value: {self.purchase.value}' must be one of the numeric columns of 'items'")
         return self
 
     @property
@@ -384,6 +518,16 @@ class SourceSpec(Parameters):
                 "(such as credit, telco, retail, bank), or add that block"
             )
         return self.table
+
+    @property
+    def documents(self) -> dict[str, DocumentsSpec]:
+        """The files of documents; UserError for a source without any."""
+        if not self.texts:
+            raise UserError(
+                f"source '{self.title}' has no 'documents', which this pipeline reads: choose another source "
+                "(such as amazon_instruments, airline_tweets), or add that block"
+            )
+        return self.texts
 
 
 class FoldParameters(Parameters):

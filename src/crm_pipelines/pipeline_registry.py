@@ -15,6 +15,10 @@ STAGES = (
     "risk",
     "sequences",
     "engagement",
+    "documents",
+    "feedback",
+    "purchases",
+    "profile",
     "scoring",
     "reporting",
 )
@@ -24,6 +28,7 @@ CHAINS = {
     "coldstart": ("ingestion", "preprocessing", "coldstart", "reporting"),
     "risk": ("records", "risk", "reporting"),
     "engagement": ("sequences", "engagement", "reporting"),
+    "feedback": ("documents", "feedback", "purchases", "profile", "reporting"),
 }
 """Pipelines run by the name of a paper's stage, with everything that comes before and after it."""
 

@@ -147,6 +147,79 @@ class CleanRecords(Records):
         return _as_table(data.table, _unique(data.table, c.RECORD_ID))
 
 
+class Documents(pa.DataFrameModel):
+    """Documents as read: nothing is left out, cells that could not be read are null.
+
+    ``document_id`` is ``<part>-<id>``; ``timestamp`` is in seconds since 1970 UTC; ``label`` is the sentiment that the
+    author gave (``negative``, ``neutral``, ``positive``); ``row`` numbers the documents of all parts from 1.
+    """
+
+    document_id: dt.String = pa.Field()
+    customer_id: dt.String = pa.Field(nullable=True)
+    item_id: dt.String = pa.Field(nullable=True)
+    timestamp: dt.Int64 = pa.Field(nullable=True)
+    channel: dt.String = pa.Field(isin=c.CHANNELS)
+    summary: dt.String = pa.Field(nullable=True)
+    text: dt.String = pa.Field(nullable=True)
+    label: dt.String = pa.Field(nullable=True, isin=c.SENTIMENTS)
+    row: dt.Int64 = pa.Field(ge=1)
+
+    class Config:
+        """Exactly these columns, in this order."""
+
+        strict = True
+        ordered = True
+
+
+class CleanDocuments(Documents):
+    """Documents after cleaning: each says something, once. Markup is still in the text: escape it wherever shown."""
+
+    text: dt.String = pa.Field()
+
+    @pa.dataframe_check(error="a document appears twice: 'document_id' must be unique")
+    def one_row_per_document(cls, data: pa.IbisData) -> ir.Table:  # noqa: N805
+        """Ids are unique."""
+        return _as_table(data.table, _unique(data.table, c.DOCUMENT_ID))
+
+
+class DocumentProfiles(CheckedTable):
+    """What is known of each clean document: the table that customer profiles are made from.
+
+    ``p_negative + p_neutral + p_positive = 1`` (calibrated); ``sentiment`` is the decision, not always the largest of
+    them; all three and the decision are null where the source has no labels to learn from. ``theme`` is null for a
+    document without a word of any theme. ``entities`` is a JSON list of ``{"start", "end", "text", "type", "source"}``
+    in characters of the document's text. ``fitted`` says how the sentiment came about, and ``fitted_before`` is the cut
+    (UTC seconds, the same in every row; null where documents have no times): themes, embedding and sentiment know
+    nothing from then on, and no document's sentiment comes from a model that has seen its label. ``embedding_00`` to
+    ``embedding_31`` is a vector of length 1, or of zeros for a document without a known word.
+    """
+
+    document_id: dt.String = pa.Field()
+    customer_id: dt.String = pa.Field(nullable=True)
+    item_id: dt.String = pa.Field(nullable=True)
+    timestamp: dt.Int64 = pa.Field(nullable=True)
+    channel: dt.String = pa.Field()
+    language: dt.String = pa.Field()
+    p_negative: dt.Float64 = pa.Field(nullable=True)
+    p_neutral: dt.Float64 = pa.Field(nullable=True)
+    p_positive: dt.Float64 = pa.Field(nullable=True)
+    sentiment: dt.String = pa.Field(nullable=True)
+    fitted: dt.String = pa.Field(nullable=True)
+    fitted_before: dt.Int64 = pa.Field(nullable=True)
+    theme: dt.String = pa.Field(nullable=True)
+    entities: dt.String = pa.Field()
+
+    @pa.dataframe_check(error="a document has more than one row")
+    def one_row_per_document(cls, data: pa.IbisData) -> ir.Table:  # noqa: N805
+        """Ids are unique."""
+        return _as_table(data.table, _unique(data.table, c.DOCUMENT_ID))
+
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """Ids are unique."""
+        return [_unique(table, c.DOCUMENT_ID)]
+
+
 def _unique(table: ir.Table, column: str) -> ir.BooleanScalar:
     """No value of the column repeats (pandera's own ``unique`` is not checked on Ibis tables)."""
     return table[column].nunique() + table[column].isnull().any().cast(int) == table.count()

@@ -9,6 +9,7 @@ from crm_pipelines import schemas, sources
 from crm_pipelines.config import SourceSpec, parse
 from crm_pipelines.errors import UserError
 from crm_pipelines.records.cleaning import clean_records
+from crm_pipelines.sources import retail
 from crm_pipelines.sources.credit import NAMES
 
 BLOCK = {"label": "churned", "classes": {"no": "stays", "yes": "leaves"}, "id": "id", "numeric": ["age"]}
@@ -191,6 +192,17 @@ class TestRetail:
         table = self.read(folder, snapshots=2).records.execute()
         assert sorted(table["position"].unique()) == [1_295_049_600, 1_295_913_600]
         assert table["position"].diff().max() == 10 * 86_400
+
+    def test_invoices_are_a_log_of_purchases_too(self, folder):
+        folder.write("retail.csv", self.HEADER + "\n".join(self.LINES) + "\n")
+        records = {"reader": "retail", "file": "retail.csv", "classes": {"0": "stays", "1": "leaves"}}
+        spec = parse(SourceSpec, {"title": "Shop", "records": records}, "s")
+        log, customers, lines = retail.read_log(folder.raw, spec.records, "s")
+        table = log.execute().sort_values("timestamp")
+        assert table["behaviour"].tolist() == ["buy", "buy", "return", "buy", "buy", "buy"]
+        assert table["value"].tolist() == [10, 3, -3, 1, 8, 2]
+        assert sorted(customers.execute()["customer_id"]) == ["17", "18", "99"]
+        assert dict(line[1:] for line in lines)["valid"] == len(table)
 
     def test_a_log_too_short_for_the_outcome_is_refused(self, folder):
         with pytest.raises(UserError, match=r"covers 32 days.*smaller 'label_days'"):

@@ -63,6 +63,7 @@ def plan_runs(
     parameters: RunParameters,
     paper: str = PAPER_C,
     pipeline: str = RISK,
+    protocol: str = PROTOCOL_STRATIFIED,
 ) -> dict[str, PendingRun]:
     """Every run of one model that the parameters ask for; see `running.plan_runs`.
 
@@ -74,11 +75,12 @@ def plan_runs(
         data_fingerprint: of all prepared data.
         parameters: seeds and threads.
         paper, pipeline: under which results are filed.
+        protocol: the one that all seeds run on.
     """
     benchmark = running.Benchmark(
         paper=paper,
         pipeline=pipeline,
-        protocol=PROTOCOL_STRATIFIED,
+        protocol=protocol,
         model=lambda row: risk_model(base_of(row)),
         predict=predict,
         measure=_latencies,

@@ -75,18 +75,25 @@ class Feature:
     position: int
 
 
-def chosen_model(runs: Mapping[str, Sequence[StoredRun]], wanted: str) -> str | None:
+def chosen_model(
+    runs: Mapping[str, Sequence[StoredRun]],
+    wanted: str,
+    protocol: str = PROTOCOL_STRATIFIED,
+    key: str = "risk.scoring.model",
+) -> str | None:
     """The model that scores: the one asked for, else the one of lowest calibrated log-loss on validation.
+
+    Args:
+        runs: name of a model -> its runs. wanted: the one asked for; empty for none.
+        protocol: of the runs that count. key: the parameter by which it is asked for, for messages.
 
     Raises:
         UserError: the one asked for was not run.
     """
-    usable = {name: mine for name, several in runs.items() if (mine := _stratified(several))}
+    usable = {name: mine for name, several in runs.items() if (mine := main_runs(several, protocol))}
     if wanted:
         if wanted not in usable:
-            raise UserError(
-                f"parameter 'risk.scoring.model': '{wanted}' was not run on this source; run it, or leave it empty"
-            )
+            raise UserError(f"parameter '{key}': '{wanted}' was not run on this source; run it, or leave it empty")
         return wanted
     losses = {name: float(np.mean([validation_loss(run) for run in mine])) for name, mine in usable.items()}
     return min(losses, key=lambda name: losses[name]) if losses else None
@@ -100,7 +107,7 @@ def out_of_fold(runs: Sequence[StoredRun], arrays: Arrays) -> pd.DataFrame:
         arrays: of ``records.preparation.prepare``.
     """
     parts = []
-    for run in _stratified(runs):
+    for run in main_runs(runs):
         predictions = run.predictions()
         rules = fit_rules(predictions, run.manifest["majority"])
         test = predictions[predictions[SLICE] == SLICE_ALL]
@@ -110,12 +117,12 @@ def out_of_fold(runs: Sequence[StoredRun], arrays: Arrays) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"record_id": [], "risk": []})
 
 
-def _stratified(runs: Sequence[StoredRun]) -> list[StoredRun]:
-    """Main runs of the stratified folds, first seed, by fold; those that applied."""
+def main_runs(runs: Sequence[StoredRun], protocol: str = PROTOCOL_STRATIFIED) -> list[StoredRun]:
+    """Main runs of a protocol, first seed, by fold; those that applied."""
     mine = [
         run
         for run in runs
-        if (run.manifest[VARIANT], run.manifest[PROTOCOL]) == (MAIN_VARIANT, PROTOCOL_STRATIFIED)
+        if (run.manifest[VARIANT], run.manifest[PROTOCOL]) == (MAIN_VARIANT, protocol)
         and NOT_APPLICABLE not in run.manifest
     ]
     first = [run for run in mine if run.manifest[SEED] == mine[0].manifest[SEED]]
@@ -147,7 +154,7 @@ def score(
             pd.DataFrame(columns=list(INTERVAL_COLUMNS)),
         )
     parts, truths, importance = [], [], pd.DataFrame()
-    for run in _stratified(runs[name]):
+    for run in main_runs(runs[name]):
         inputs, model = load(int(run.manifest[FOLD])), open_model(run)
         temperature = fit_rules(run.predictions(), run.manifest["majority"]).temperature
         part, attributions = _score_fold(model, inputs, temperature, arrays, parameters)
@@ -205,6 +212,7 @@ def take(inputs: RecordInputs, rows: NDArray[np.int64]) -> RecordInputs:
         validation=nothing,
         test=np.arange(len(rows)),
         groups={axis: values[rows] for axis, values in inputs.groups.items()},
+        modalities={name: values[rows] for name, values in inputs.modalities.items()},
     )
 
 
@@ -392,7 +400,7 @@ def _attention(
     """Mean attention of each step by true class, of every model that has attention, on the last fold."""
     tables = []
     for name, several in runs.items():
-        mine = _stratified(several)
+        mine = main_runs(several)
         model = open_model(mine[-1]) if mine else None
         if model is None or not hasattr(model, "attention"):
             continue

@@ -18,10 +18,10 @@ from crm_pipelines.config import FoldParameters, SourceSpec
 from crm_pipelines.errors import UserError
 from crm_pipelines.failures import one_line
 from crm_pipelines.policy.contacts import read_contacts
-from crm_pipelines.records.churn import churn_records
 from crm_pipelines.records.cleaning import clean_records
 from crm_pipelines.records.leaks import column_aucs
 from crm_pipelines.records.preparation import KEPT, prepare
+from crm_pipelines.records.snapshots import snapshot_records
 from crm_pipelines.sources.raw import RawFolder
 from crm_pipelines.sources.records import RecordTables
 
@@ -132,7 +132,7 @@ def gather(raw: RawFolder, spec: SourceSpec, folds: FoldParameters) -> Facts:
         churn = tried(
             CHURN,
             lambda: _records(
-                churn_records(events, customers, definition, spec.customers), spec.interactions.file, spec, folds
+                snapshot_records(events, customers, definition, spec.customers), spec.interactions.file, spec, folds
             ),
         )
     elif spec.table is not None and spec.table.churn:

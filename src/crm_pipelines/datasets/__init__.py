@@ -14,6 +14,7 @@ from crm_pipelines.datasets.folders import (
     RawFolderDataset,
     ResultsDataset,
     SparseDataset,
+    TaggerDataset,
     WorldDataset,
 )
 from crm_pipelines.datasets.runs import RunsDataset
@@ -37,5 +38,6 @@ __all__ = [
     "SheetTable",
     "SparseDataset",
     "TableDataset",
+    "TaggerDataset",
     "WorldDataset",
 ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from crm_pipelines.events.store import EventStore
+    from crm_pipelines.models.tagging.bilstm_crf import BiLSTMCRF
     from crm_pipelines.preparation.encoders import Encoders
     from crm_pipelines.reporting.results import Results
     from crm_pipelines.scoring.kept import Keeping, Kept
@@ -293,3 +294,18 @@ def _memory_map(path: Path) -> NDArray[Any]:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
     except ValueError:  # nothing to map in an empty array
         return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+
+
+class TaggerDataset(FolderDataset["BiLSTMCRF | None", "BiLSTMCRF | None"]):
+    """A fitted tagger of entities; an empty folder where none was fitted."""
+
+    def write(self, data: "BiLSTMCRF | None", folder: Path) -> None:
+        """Write its weights."""
+        if data is not None:
+            data.save(folder)
+
+    def read(self, folder: Path) -> "BiLSTMCRF | None":
+        """The tagger, if there is one."""
+        from crm_pipelines.models.tagging.bilstm_crf import BiLSTMCRF  # torch takes seconds to import
+
+        return BiLSTMCRF.load(folder) if any(folder.iterdir()) else None

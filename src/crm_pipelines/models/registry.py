@@ -9,6 +9,7 @@ from crm_pipelines.errors import UserError
 from crm_pipelines.models.behaviour.base import BehaviourModel
 from crm_pipelines.models.risk.base import RiskModel
 from crm_pipelines.models.sequence.base import SequenceModel
+from crm_pipelines.models.text.base import TextModel
 
 _BEHAVIOUR: Final = {
     "tfpnet": ("tfpnet", "TFPNet"),
@@ -45,14 +46,25 @@ _RISK: Final = {
     "qrcnn_lstm_plus": ("qrcnn_lstm_plus", "QRCNNLSTMPlus"),
     "churn_transformer": ("churn_transformer", "ChurnTransformer"),
     "churn_transformer_plus": ("churn_transformer_plus", "ChurnTransformerPlus"),
+    "rfm_rules": ("rfm_rules", "RFMRules"),
+    "rfm_logistic": ("rfm_logistic", "RFMLogistic"),
+    "svm": ("svm", "SVM"),
+    "hybrid": ("hybrid", "Hybrid"),
+    "hybrid_plus": ("hybrid_plus", "HybridPlus"),
 }
 """name -> (module, class) below ``models.risk``."""
 
 _CHURN_ONLY: Final = ("churn_transformer", "churn_transformer_plus")
-RISK_MODELS: Final = tuple(name for name in _RISK if name not in _CHURN_ONLY)
+_PURCHASE_ONLY: Final = ("rfm_rules", "rfm_logistic", "svm", "hybrid", "hybrid_plus")
+RISK_MODELS: Final = tuple(name for name in _RISK if name not in (*_CHURN_ONLY, *_PURCHASE_ONLY))
 """Models of paper C's benchmark."""
 CHURN_MODELS: Final = ("majority", "logistic_regression", "lightgbm", "xgboost", "bgnbd", *_CHURN_ONLY)
 """Models of the risk of churn, paper B's benchmark: the same contract, on the same tables."""
+PURCHASE_MODELS: Final = (
+    *("majority", "rfm_rules", "rfm_logistic", "bgnbd", "decision_tree", "svm", "logistic_regression", "lightgbm"),
+    *("hybrid", "hybrid_plus"),
+)
+"""Models of a purchase, paper D's benchmark: the same contract, on the same kind of tables."""
 LEAKY_ROWS: Final = {"lightgbm_leaky": "lightgbm", "random_forest_leaky": "random_forest"}
 """Row of risk that shows what a leak would fake -> the model it fits."""
 RISK_ROWS: Final = (*RISK_MODELS, *LEAKY_ROWS)
@@ -73,6 +85,18 @@ _SEQUENCE: Final = {
 """name -> (module, class) below ``models.sequence``."""
 
 SEQUENCE_MODELS: Final = tuple(_SEQUENCE)
+
+_TEXT: Final = {
+    "majority": ("majority", "Majority"),
+    "vader": ("vader", "Vader"),
+    "svm": ("svm", "SVM"),
+    "tfidf_logistic": ("tfidf_logistic", "TfidfLogistic"),
+    "cnn_gru": ("cnn_gru", "CNNGRU"),
+    "cnn_gru_plus": ("cnn_gru_plus", "CNNGRUPlus"),
+}
+"""name -> (module, class) below ``models.text``."""
+
+TEXT_MODELS: Final = tuple(_TEXT)
 
 
 def behaviour_model(name: str) -> type[BehaviourModel]:
@@ -114,6 +138,19 @@ def sequence_model(name: str) -> type[SequenceModel]:
     return model
 
 
+def text_model(name: str) -> type[TextModel]:
+    """The class of a model of sentiment.
+
+    Raises:
+        UserError: there is no model of that name.
+    """
+    if name not in _TEXT:
+        raise UserError(f"there is no text model '{name}'; known are {', '.join(TEXT_MODELS)}")
+    module, attribute = _TEXT[name]
+    model: type[TextModel] = getattr(import_module(f"crm_pipelines.models.text.{module}"), attribute)
+    return model
+
+
 def code_of(name: str) -> tuple[str, ...]:
     """Files below the package that determine what a behaviour model does, for `runs.code_version`.
 
@@ -130,6 +167,11 @@ def risk_code_of(name: str) -> tuple[str, ...]:
 def sequence_code_of(name: str) -> tuple[str, ...]:
     """The same of a model of the next item."""
     return _code("sequence", _SEQUENCE[name][0])
+
+
+def text_code_of(name: str) -> tuple[str, ...]:
+    """The same of a model of sentiment."""
+    return _code("text", _TEXT[name][0])
 
 
 def _code(family: str, module: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Prepared records of one protocol and fold as the inputs of a model."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from crm_pipelines.records.inputs import RecordInputs
 from crm_pipelines.records.splits import LEAK_COLUMN
 
 Arrays = Mapping[str, NDArray[Any]]
+
+MODALITY: Final = "modality/"
+"""Arrays of further views of the records are called ``modality/<name>``."""
 
 
 def assemble(split: Mapping[str, Any], arrays: Arrays) -> RecordInputs:
@@ -56,6 +59,52 @@ def assemble(split: Mapping[str, Any], arrays: Arrays) -> RecordInputs:
             for name, values in arrays.items()
             if name.startswith("group/")
         },
+        modalities={
+            name.removeprefix(MODALITY): np.asarray(values)[rows]
+            for name, values in arrays.items()
+            if name.startswith(MODALITY)
+        },
+    )
+
+
+def assemble_new(split: Mapping[str, Any], arrays: Arrays, new: Arrays) -> RecordInputs:
+    """Records without an outcome as a model of one fold reads them: all of them in the test part, labels zero.
+
+    Args:
+        split: ``protocol`` and ``fold`` of the model.
+        arrays: of ``preparation.prepare``, from which categories get their numbers.
+        new: of ``preparation.prepare_new``.
+    """
+    protocol, fold = str(split[PROTOCOL]), int(split[FOLD])
+    rows = np.array(arrays[f"{protocol}/fold={fold}/records"])[np.array(arrays[f"{protocol}/fold={fold}/train"])]
+    known = np.asarray(arrays["categories"])[rows]
+    both = np.concatenate([known, np.asarray(new["categories"])])
+    codes, cardinalities = _codes(both, np.arange(len(known)))
+    n, nothing = len(new["record_id"]), np.empty(0, dtype=np.int64)
+    sequence = np.asarray(new["sequence"])
+    negative, positive = (str(name) for name in arrays["names/classes"])
+    return RecordInputs(
+        protocol=protocol,
+        fold=fold,
+        record_id=np.asarray(new["record_id"]),
+        classes=(negative, positive),
+        labels=np.zeros(n, dtype=np.int64),
+        numeric=np.asarray(new["numeric"]),
+        numeric_names=tuple(str(name) for name in arrays["names/numeric"]),
+        codes=codes[len(known) :],
+        cardinalities=cardinalities,
+        categorical_names=tuple(str(name) for name in arrays["names/categorical"]),
+        sequence=sequence,
+        sequence_mask=~np.isnan(sequence).all(axis=2) if sequence.shape[2] else np.zeros(sequence.shape[:2], bool),
+        channel_names=tuple(str(name) for name in arrays["names/channels"]),
+        step_names=tuple(str(name) for name in arrays["names/steps"]),
+        amount=np.full(n, np.nan, dtype=np.float32),
+        customer=np.arange(n, dtype=np.int64),
+        train=nothing,
+        validation=nothing,
+        test=np.arange(n, dtype=np.int64),
+        groups={},
+        modalities={name.removeprefix(MODALITY): v for name, v in new.items() if name.startswith(MODALITY)},
     )
 
 

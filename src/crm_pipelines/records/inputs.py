@@ -1,7 +1,7 @@
 """What every risk model is given: one protocol and fold of one table of records, ready to train on and to predict."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +30,8 @@ class RecordInputs:
         customer: (n) int64 group that a bootstrap draws as a whole.
         train, validation, test: record rows, int64.
         groups: name of a fairness axis -> (n) group of each record.
+        modalities: name of a further view of the records (``events``, ``text``) -> (n, ...) float32; a row (or a step
+            of it) that is nan throughout is one that the record lacks.
     """
 
     protocol: str
@@ -52,6 +54,7 @@ class RecordInputs:
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
     groups: Mapping[str, NDArray[Any]]
+    modalities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that tables, names and rows fit together.
@@ -63,6 +66,9 @@ class RecordInputs:
         for name in ("labels", "numeric", "codes", "sequence", "sequence_mask", "amount", "customer"):
             if len(getattr(self, name)) != n:
                 raise ValueError(f"{name} has {len(getattr(self, name))} rows, there are {n} records")
+        for name, values in self.modalities.items():
+            if len(values) != n:
+                raise ValueError(f"modality '{name}' has {len(values)} rows, there are {n} records")
         widths = {
             "numeric_names": (len(self.numeric_names), self.numeric.shape[1]),
             "categorical_names": (len(self.categorical_names), self.codes.shape[1]),

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from crm_pipelines.columns import step_column
 from crm_pipelines.config import Parameters
@@ -17,6 +17,7 @@ class Layout(Parameters):
         channels, steps: of the sequence, oldest step first; its cells are called ``<channel>@<step>``.
         has_amount: whether there is an amount of the next period.
         snapshots: records of one customer are the same at several dates; shuffled folds take the last date only.
+        window: seconds after its date in which a record's outcome falls; folds are then cuts in time, none shuffled.
     """
 
     classes: tuple[str, str]
@@ -29,6 +30,7 @@ class Layout(Parameters):
     steps: tuple[str, ...] = ()
     has_amount: bool = False
     snapshots: bool = False
+    window: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _known_groups(self) -> Self:

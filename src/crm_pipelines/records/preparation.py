@@ -18,7 +18,7 @@ from crm_pipelines.config import FoldParameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.records.layout import Layout
 from crm_pipelines.records.leaks import check_leaks
-from crm_pipelines.records.splits import Split, leak_splits, make_splits
+from crm_pipelines.records.splits import Split, leak_splits, make_splits, reference_splits
 
 logger = logging.getLogger(__name__)
 
@@ -109,9 +109,18 @@ def prepare(
     arrays |= {f"names/{key}": np.asarray(value, dtype=str) for key, value in names.items()}
     for axis in dict.fromkeys((*layout.sensitive, *layout.groups)):
         arrays[f"group/{axis}"] = records[axis].fillna("").to_numpy(dtype=str)
-    splits = make_splits(labels, arrays["customer"], arrays["position"], layout.snapshots, folds)
+    if layout.window:
+        splits = reference_splits(labels, arrays["position"], layout.window, folds.folds)
+        if not splits:
+            raise UserError(
+                f"{where}: the log is too short to learn at one date, to choose at another and to test at a third; "
+                "give a longer log, shorter outcomes ('within_days'), or dates that lie closer ('every_days')"
+            )
+    else:
+        splits = make_splits(labels, arrays["customer"], arrays["position"], layout.snapshots, folds)
     check_leaks(arrays, splits[0], folds.leak_auc, trusted, where)
-    splits += leak_splits(splits, labels, folds, bool(layout.leaky))
+    if not layout.window:
+        splits += leak_splits(splits, labels, folds, bool(layout.leaky))
     for split in splits:
         arrays |= {f"{split.key}/{part}": ids for part, ids in split.parts().items()}
     overview = {
@@ -125,6 +134,30 @@ def prepare(
         "channels": len(channels),
     }
     return Prepared(arrays, [_sizes(split) for split in splits], table, overview)
+
+
+def prepare_new(records: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+    """Records without an outcome with the columns of prepared ones, for `assembly.assemble_new`.
+
+    Args:
+        records: the columns of the records that `prepare` was given, but ``label``; categories it has not seen count
+            as missing.
+        arrays: of `prepare`.
+    """
+    steps, channels = ([str(name) for name in arrays[f"names/{kind}"]] for kind in ("steps", "channels"))
+    categorical = [str(name) for name in arrays["names/categorical"]]
+    new: Arrays = {
+        "record_id": records[c.RECORD_ID].to_numpy(dtype=str),
+        "numeric": _floats(records, [str(name) for name in arrays["names/numeric"]]),
+        "sequence": _floats(records, [c.step_column(ch, step) for step in steps for ch in channels]).reshape(
+            len(records), len(steps), len(channels)
+        ),
+        "categories": np.empty((len(records), len(categorical)), dtype=np.int32),
+    }
+    for position, name in enumerate(categorical):
+        known = pd.Index([str(value) for value in arrays[f"values/{position}"]])
+        new["categories"][:, position] = known.get_indexer(pd.Index(records[name].astype(object)))
+    return new
 
 
 def _floats(records: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:

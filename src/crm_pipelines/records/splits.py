@@ -75,6 +75,33 @@ def make_splits(
     return splits
 
 
+def reference_splits(labels: Ids, position: NDArray[np.float64], window: float, folds: int) -> list[Split]:
+    """Rolling origins: each fold tests on the records of one date and learns from those whose outcomes it could know.
+
+    The last fold tests on the last date, each earlier one on the latest date that lies ``window`` or more before the
+    next one's. Validation is the latest date whose outcomes end by then, training all dates whose outcomes end by the
+    validation's. A fold without both classes in every part, or with no earlier date, does not exist.
+
+    Args:
+        labels: (n) 0 or 1. position: (n) UTC seconds. window: seconds that an outcome takes. folds: most of them.
+    """
+    dates = np.unique(position)
+    tested: list[float] = []
+    for date in dates[::-1]:
+        if len(tested) < folds and (not tested or date <= tested[-1] - window):
+            tested.append(float(date))
+    found = []
+    for date in reversed(tested):
+        known = dates[dates <= date - window]
+        if not len(known):
+            continue
+        parts = (position <= known[-1] - window, position == known[-1], position == date)
+        if all(len(np.unique(labels[part])) == 2 for part in parts):
+            found.append(tuple(np.flatnonzero(part) for part in parts))
+    everything = np.arange(len(labels))
+    return [Split(PROTOCOL_TIME, fold, everything, *parts) for fold, parts in enumerate(found)]
+
+
 def leak_splits(splits: list[Split], labels: Ids, parameters: FoldParameters, has_leaky: bool) -> list[Split]:
     """The folds of the rows that show what a leak would fake; none where they are switched off.
 

@@ -38,11 +38,14 @@ from crm_pipelines.reporting.names import (
 from crm_pipelines.reporting.paper_b_sections import engagement_tables
 from crm_pipelines.reporting.paper_c import data_set_of as paper_c_data_set_of
 from crm_pipelines.reporting.paper_c_sections import RiskView, four_tables, risk_view
+from crm_pipelines.reporting.paper_d_profile import PROFILE, behaviour_tables
+from crm_pipelines.reporting.paper_d_sections import feedback_tables
 from crm_pipelines.reporting.paper_sections import five_tables
 from crm_pipelines.reporting.paper_table import PaperTable
 from crm_pipelines.reporting.published import data_set_of
 from crm_pipelines.reporting.results import (
     CONTACT_BUDGET,
+    DocumentsResults,
     PipelineResults,
     RecordsResults,
     Results,
@@ -59,6 +62,7 @@ RISK: Final = "risk"
 ENGAGEMENT: Final = "engagement"
 CONTACTS_SHOWN: Final = 20
 """Rows of the tables about today's customers; the files hold all of them."""
+FEEDBACK: Final = "feedback"
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,21 @@ class ScoringView:
 
 
 @dataclass(frozen=True)
+class DocumentsView:
+    """What the template shows of a source's documents."""
+
+    documents: str
+    customers: str
+    labelled: str
+    not_learnt: str
+    class_bars: tuple[ClassBar, ...]
+    channel_bars: tuple[ClassBar, ...]
+    cleaning: Table | None
+    languages: Table | None
+    notes: Table | None
+
+
+@dataclass(frozen=True)
 class SourceView:
     """What the template shows of one source."""
 
@@ -123,6 +142,7 @@ class SourceView:
     imputation: Table | None
     notes: Table | None
     records: RecordsView | None
+    documents: DocumentsView | None
     pipelines: tuple[PipelineView, ...]
     scoring: ScoringView | None
     check: Table | None
@@ -180,6 +200,7 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
         imputation=imputation,
         notes=sections.plain_table(ingestion_notes(source.notes), "What was counted while reading"),
         records=None if source.records is None else records_view(source.records),
+        documents=None if source.documents is None else documents_view(source.documents),
         pipelines=tuple(
             pipeline_view(pipeline, source, f"{anchor}-{position}")
             for position, pipeline in enumerate(source.pipelines, start=1)
@@ -244,6 +265,36 @@ def records_view(found: RecordsResults) -> RecordsView:
     )
 
 
+def documents_view(found: DocumentsResults) -> DocumentsView:
+    """The view of a source's documents."""
+    overview, languages, cleaning = found.overview, found.languages, found.cleaning
+    if languages is not None:
+        languages = languages.assign(share=[f"{100 * share:.1f} %" for share in languages["share"]])
+    if cleaning is not None:
+        cleaning = cleaning[(cleaning["step"].isin(["rows_in", "dropped", "rows_out"])) | (cleaning["rows"] > 0)]
+    bars = {
+        name: class_bars({str(label): float(n) for label, n in (overview.get(name) or {}).items()})
+        for name in ("class_counts", "channels")
+    }
+    return DocumentsView(
+        documents=count(_number(overview, "documents")),
+        customers=count(_number(overview, "customers")),
+        labelled=count(_number(overview, "labelled")),
+        not_learnt=str(overview.get("not_learnt") or ""),
+        class_bars=bars["class_counts"],
+        channel_bars=bars["channels"],
+        cleaning=None
+        if cleaning is None
+        else sections.plain_table(
+            cleaning.replace("_", " ", regex=True),
+            "What cleaning dropped, changed and noticed",
+            ["step", "reason", "rows"],
+        ),
+        languages=None if languages is None else sections.plain_table(languages.head(12), "Languages"),
+        notes=sections.plain_table(ingestion_notes(found.notes), "What was counted while reading"),
+    )
+
+
 def pipeline_view(pipeline: PipelineResults, source: SourceResults, anchor: str) -> PipelineView:
     """The view of one pipeline's results."""
     metrics, comparisons = pipeline.metrics, pipeline.comparisons
@@ -282,12 +333,16 @@ def _tables(pipeline: PipelineResults, source: str, anchor: str) -> tuple[PaperT
     """The tables of the pipeline's paper."""
     if pipeline.name == ENGAGEMENT:
         return engagement_tables(pipeline, anchor)
+    if pipeline.name == PROFILE:
+        return behaviour_tables(pipeline, anchor)
+    if pipeline.name == FEEDBACK:
+        return feedback_tables(pipeline, anchor)
     return (four_tables if pipeline.name == RISK else five_tables)(pipeline, source, anchor)
 
 
 def _published(pipeline: str, source: str) -> str:
     """The paper whose published figures stand beside ours; empty where there are none for this source."""
-    if pipeline == ENGAGEMENT:
+    if pipeline in (ENGAGEMENT, FEEDBACK, PROFILE):  # said beside each of their tables
         return ""
     if pipeline == RISK:
         return "C" if paper_c_data_set_of(source) is not None else ""

@@ -59,6 +59,21 @@ MODELS: Final = {
     "ease": ModelName("EASE", "peer", 112, "A linear auto-encoder over items in closed form."),
     "item_knn": ModelName("Item-kNN", "peer", 75, "Items near those of the history, by cosine."),
     "popularity": ModelName("Popularity", "peer", 0, "What is chosen most often, for everybody."),
+    "hybrid": ModelName("Hybrid", "paper", 206, "History to a CNN, events to an RNN, text profile projected; fused."),
+    "hybrid_plus": ModelName("Hybrid+", "paper", 236, "Hybrids, boosted trees and a linear model, averaged."),
+    "rfm_rules": ModelName("RFM rules", "baseline", 28, "Quintile scores of recency, frequency and value, added up."),
+    "rfm_logistic": ModelName("Logistic RFM", "peer", 130, "Linear in recency, frequency, value and their logarithms."),
+    "cnn_gru": ModelName("CNN-GRU", "paper", 206, "Convolutions and a recurrent network over word vectors."),
+    "cnn_gru_plus": ModelName(
+        "CNN-GRU+", "paper", 236, "CNN-GRUs and linear models on n-grams, cross-fitted and pooled."
+    ),
+    "tfidf_logistic": ModelName(
+        "TF-IDF + logistic", "peer", 150, "Balanced logistic regression on word and character n-grams."
+    ),
+    "svm": ModelName("SVM", "peer", 38, "Support vectors: linear on words, with a Gaussian kernel on records."),
+    "vader": ModelName("VADER", "peer", 112, "A lexicon with rules; classes by its score."),
+    "bilstm_crf": ModelName("BiLSTM-CRF", "paper", 206, "A recurrent network and features under a CRF, for entities."),
+    "capital_rule": ModelName("Capitals and lists", "peer", 0, "Runs of capitalised words, typed by lists."),
     "lightgbm_leaky": ModelName(
         "LightGBM, leaky", "peer", 112, "Wrong on purpose: given columns known only after the outcome."
     ),
@@ -80,12 +95,15 @@ FOCUS_OF: Final = {
         "churn_transformer",
         "churn_transformer_plus",
     ),
+    "profile": ("hybrid", "hybrid_plus"),
+    "feedback": ("cnn_gru", "cnn_gru_plus"),
 }
 """The same by pipeline."""
 
 SOURCE_ORDER: Final = (
     *("demo", "taobao", "amazon_instruments", "amazon_all_beauty", "movielens", "beauty_sequences"),
     *("credit", "telco", "retail", "bank", "bank_additional"),
+    *("womens_clothing", "airline_tweets", "wnut17"),
 )
 
 GREY_MODELS: Final = ("majority", "popularity", "last_behaviour", "lightgbm_leaky", "random_forest_leaky")
@@ -221,6 +239,8 @@ PIPELINE_TITLES: Final = {
     "coldstart": "Behaviour prediction and cold start (paper A, TFP-Net)",
     "risk": "Risk (paper C, QRCNN-LSTM with cross-attention)",
     "engagement": "Engagement plans (paper B, Sequence Transformer and Churn Transformer)",
+    "profile": "Customer profiles and purchases (paper D, hybrid network)",
+    "feedback": "What customers say (paper D, sentiment, entities and themes)",
 }
 
 
@@ -257,7 +277,7 @@ def source_rank(source: str) -> tuple[int, str]:
 
 def cases(pipeline: str) -> str:
     """What a pipeline predicts one by one, in the plural."""
-    return "records" if pipeline == "risk" else "events"
+    return {"risk": "records", "profile": "records", "feedback": "documents"}.get(pipeline, "events")
 
 
 def slice_label(name: str) -> str:

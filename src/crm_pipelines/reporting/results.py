@@ -39,10 +39,12 @@ logger = logging.getLogger(__name__)
 PREPROCESSING: Final = "preprocessing"
 RECORDS: Final = "records"
 SEQUENCES: Final = "sequences"
+PURCHASES: Final = "purchases"
+DOCUMENTS: Final = "documents"
 SCORING: Final = "scoring"
 CHECK: Final = "check"
 CARDS: Final = "cards"
-NO_PIPELINES: Final = (PREPROCESSING, RECORDS, SEQUENCES, SCORING, CHECK, CARDS)
+NO_PIPELINES: Final = (PREPROCESSING, RECORDS, SEQUENCES, DOCUMENTS, PURCHASES, SCORING, CHECK, CARDS)
 """Folders below a source that hold no results of models."""
 FIRST_ROWS: Final = 10
 """Customers shown of all those scored."""
@@ -52,6 +54,10 @@ _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
 _PREFERENCE: Final = (N, "share", "weight", "same_age", "low", "high")
 _RATES: Final = ("true_positive_rate", "false_positive_rate")
 _EXPLAINED: Final = ("event_id", "customer", "item", "y_true", "predicted", "probability")
+_OF_SEGMENT: Final = (
+    *("purchase_probability", "observed", "observed_n", "next_spend", "purchase_recency_days", "purchases_total"),
+    *("spend_total", "tenure_days", "sentiment", "documents_total"),
+)
 TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "metrics": RESULT_COLUMNS,
     "efficiency": RESULT_COLUMNS,
@@ -69,6 +75,19 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "world_scores": ("seed", MODEL, METRIC, RESULT_VALUE),
     "policy": ("policy", RESULT_VALUE, "low", "high", "cost_per_contact", "matched", N),
     "effects": ("action", "effect", "contacts"),
+    "forecasts": (MODEL, FOLD, "date", "predicted", "observed", N),
+    "value_bands": (MODEL, FOLD, "accuracy", "macro_f1", N),
+    "segments": ("segment", "name", "customers", "share", *_OF_SEGMENT),
+    "segment_quality": ("grouping", "groups", "purchase_auc", "spend_r2", "spread", "agreement", "low", "high"),
+    "bands": (MODEL, "band", N, "stated", "observed", "low", "high"),
+    "tests": (MODEL, "peer", METRIC, "difference", "low", "high", "t", "p", "folds"),
+    "classes": (MODEL, FOLD, SEED, "class", "precision", "recall", "f1", N),
+    "confusion": (MODEL, "class", "decided", N),
+    "words": ("document", MODEL, "y_true", "decided", "probability", "position", "word", "weight"),
+    "entity_scores": (MODEL, "part", "type", "precision", "recall", "f1", "true", "found", "right"),
+    "entity_counts": ("type", "source", "text", "documents"),
+    "themes": ("theme", "period", "start", "documents", "share", "negative", "negative_share"),
+    "pain_points": ("theme", "documents", "share", "negative", "expected_negative", "lift", "trend"),
     "explanations": (*_EXPLAINED, "rank", "side", "past_event", "past_item", "past_behaviour", "days_ago", "weight"),
 }
 """Columns of the result files of a pipeline."""
@@ -86,7 +105,10 @@ _NUMBERS: Final = {
     FOLD, SEED, RESULT_VALUE, N, "difference", "low", "high", "customers", "macro_f1", "bin", "confidence",
     "frequency", "accuracy", "share", "weight", "same_age", "x", "y", "own_x", "own_y", "probability", "rank",
     "days_ago", "threshold", "precision", "lift", "position", "attribution", "permutation", "decile", "risk",
-    "observed", "amount_coverage", "epoch", "loss", "cost_per_contact", "matched", "effect", "contacts", *_RATES,
+    *_OF_SEGMENT, "predicted", "groups", "purchase_auc", "spend_r2", "spread", "agreement", "stated",
+    "observed", "amount_coverage", "epoch", "loss", "cost_per_contact", "matched", "effect", "contacts", "t", "p",
+    "folds", "recall", "f1", "true", "found", "right", "documents", "start", "negative", "negative_share",
+    "expected_negative", "trend", *_RATES,
 }  # fmt: skip
 
 
@@ -127,6 +149,19 @@ class PipelineResults:
     world_scores: pd.DataFrame = field(default_factory=lambda: empty_table("world_scores"))
     policy: pd.DataFrame = field(default_factory=lambda: empty_table("policy"))
     effects: pd.DataFrame = field(default_factory=lambda: empty_table("effects"))
+    tests: pd.DataFrame = field(default_factory=lambda: empty_table("tests"))
+    forecasts: pd.DataFrame = field(default_factory=lambda: empty_table("forecasts"))
+    value_bands: pd.DataFrame = field(default_factory=lambda: empty_table("value_bands"))
+    segments: pd.DataFrame = field(default_factory=lambda: empty_table("segments"))
+    segment_quality: pd.DataFrame = field(default_factory=lambda: empty_table("segment_quality"))
+    bands: pd.DataFrame = field(default_factory=lambda: empty_table("bands"))
+    classes: pd.DataFrame = field(default_factory=lambda: empty_table("classes"))
+    confusion: pd.DataFrame = field(default_factory=lambda: empty_table("confusion"))
+    words: pd.DataFrame = field(default_factory=lambda: empty_table("words"))
+    entity_scores: pd.DataFrame = field(default_factory=lambda: empty_table("entity_scores"))
+    entity_counts: pd.DataFrame = field(default_factory=lambda: empty_table("entity_counts"))
+    themes: pd.DataFrame = field(default_factory=lambda: empty_table("themes"))
+    pain_points: pd.DataFrame = field(default_factory=lambda: empty_table("pain_points"))
     environment: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -166,6 +201,24 @@ class ScoringResults:
 
 
 @dataclass(frozen=True)
+class DocumentsResults:
+    """What was written about a source's documents.
+
+    Attributes:
+        overview: ``title``, ``documents``, ``customers``, ``channels``, ``labelled``, ``class_counts``, ``start``,
+            ``end``, ``not_learnt``.
+        cleaning: ``step``, ``reason``, ``rows``; None where absent.
+        languages: ``language, documents, share``; None where absent.
+        notes: what was counted while reading the files, by name.
+    """
+
+    overview: Mapping[str, Any] = field(default_factory=dict)
+    cleaning: pd.DataFrame | None = None
+    languages: pd.DataFrame | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SourceResults:
     """What was written for one source.
 
@@ -182,6 +235,7 @@ class SourceResults:
         records: of its table of records; None where it has none.
         scoring: of today's customers; None where they were not scored.
         check: ``severity, where, what, advice`` of a check; None where it was not checked.
+        documents: of its documents; None where it has none.
     """
 
     name: str
@@ -194,12 +248,13 @@ class SourceResults:
     records: RecordsResults | None = None
     scoring: ScoringResults | None = None
     check: pd.DataFrame | None = None
+    documents: DocumentsResults | None = None
 
     @property
     def title(self) -> str:
         """The title given in the configuration, else the name."""
-        of_records = self.records.overview if self.records else {}
-        return str(self.overview.get("title") or of_records.get("title") or self.name)
+        overviews = (self.overview, *(part.overview for part in (self.records, self.documents) if part))
+        return str(next((found for each in overviews if (found := each.get("title"))), self.name))
 
 
 @dataclass(frozen=True)
@@ -272,10 +327,11 @@ def _read_source(folder: Path) -> SourceResults | None:
             if child.is_dir() and child.name not in NO_PIPELINES and (pipeline := _read_pipeline(child)) is not None
         ),
         records=_read_records(folder / RECORDS),
+        documents=_read_documents(folder / DOCUMENTS),
         scoring=_read_scoring(folder / SCORING),
         check=_read_check(folder / CHECK),
     )
-    found = source.overview or source.splits or source.pipelines or source.records or source.scoring
+    found = source.overview or source.splits or source.pipelines or source.records or source.documents or source.scoring
     nothing = not found and source.cleaning is None
     return None if nothing else source
 
@@ -312,6 +368,18 @@ def _read_scoring(folder: Path) -> ScoringResults | None:
 def _read_check(folder: Path) -> pd.DataFrame | None:
     path = folder / "findings.csv"
     return read_table(path, ()) if path.is_file() else None
+
+
+def _read_documents(folder: Path) -> DocumentsResults | None:
+    if not folder.is_dir():
+        return None
+    languages = folder / "languages.csv"
+    return DocumentsResults(
+        overview=_mapping(folder / "overview.json"),
+        cleaning=_read_cleaning(folder / "cleaning_report.csv"),
+        languages=read_table(languages, {"documents", "share"}) if languages.is_file() else None,
+        notes=_mapping(folder / "ingestion_notes.json"),
+    )
 
 
 def _read_pipeline(folder: Path) -> PipelineResults | None:

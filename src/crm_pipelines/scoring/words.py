@@ -17,7 +17,7 @@ TOTALS: Final = {
     "days_between_events": "usually {} days between visits",
     "recency_per_gap": "silent {} times as long as usual",
 }
-"""Totals of a record of churn (`records.churn.TOTALS`) as they are said."""
+"""Totals of a record of churn (`records.snapshots.TOTALS`) as they are said."""
 LAST_STEP: Final = "events_last_step"
 ALL_EVENTS: Final = "events_total"
 

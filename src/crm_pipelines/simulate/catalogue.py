@@ -24,6 +24,7 @@ def customer_table(parameters: SimulateParameters, customers: Customers) -> pd.D
     tier_weights = np.array([[2, 3, 3, 2], [4, 3, 2, 1], [2, 3, 3, 2], [3, 3, 2, 2.0]])[customers.segment]
     rank = customers.tenure_days / 900 + 1.2 * (customers.segment == 1) + 0.5 * rng.standard_normal(n)
     level = np.where(customers.late, 0, np.clip(np.floor(rank), 0, 3)).astype(np.int64)
+    names = texts(LOYALTY_LEVELS)[level]
     table = pd.DataFrame(
         {
             "customer_id": customers.identifier,
@@ -31,13 +32,18 @@ def customer_table(parameters: SimulateParameters, customers: Customers) -> pd.D
             "gender": texts(GENDERS)[customers.gender],
             "city_tier": pd.Series(1 + choice_by_row(rng, tier_weights), dtype="Int64"),
             "signup_date": _dates(parameters, -customers.tenure_days, "%Y-%m-%d"),
-            "loyalty_level": texts(LOYALTY_LEVELS)[level],
+            "loyalty_level": _loyalty_numbers(rank, customers) if parameters.loyalty_numbers else names,
             "marketing_consent": np.where(rng.random(n) < 0.6, "yes", "no"),
         }
     )
     table.loc[rng.random(n) < parameters.missing_share, "age"] = pd.NA
     table.loc[rng.random(n) < parameters.missing_share, "city_tier"] = pd.NA
     return table
+
+
+def _loyalty_numbers(rank: FloatArray, customers: Customers) -> IntArray:
+    """The same standing as a number from 1 to 5."""
+    return np.where(customers.late, 1, np.clip(np.floor(1.4 * rank), 0, 4) + 1).astype(np.int64)
 
 
 def metadata(parameters: SimulateParameters, items: Items) -> Sheet:

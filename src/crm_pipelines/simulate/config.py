@@ -51,10 +51,16 @@ class SimulateParameters(Parameters):
         review_share: reviews for each buy.
         ticket_share: support tickets for each customer.
         survey_share: customers who answered a survey.
+        mention_share: mentions of the shop and its products for each customer; without any no file of them is written.
         text_noise: share of sentences whose sentiment does not follow the rating.
         holding_months: months of bank product holdings before ``start_date``.
         fault_share: share of timestamps put outside the period; duplicate_share: of rows written twice.
         missing_share: share of customer attributes left blank.
+        prices: lowest and highest price of an item in dollars; none where empty.
+        oldest: highest age.
+        most_purchases: buys of a customer beyond which none are written; all where empty.
+        loyalty_numbers: loyalty is written as 1 to 5 instead of four names.
+        tables: which tables are written; all where empty.
     """
 
     customers: int = Field(default=600, ge=20, le=LARGEST_CUSTOMERS)
@@ -90,12 +96,18 @@ class SimulateParameters(Parameters):
     review_share: float = Field(default=0.5, ge=0)
     ticket_share: float = Field(default=0.5, ge=0)
     survey_share: float = Field(default=0.5, ge=0, le=1)
+    mention_share: float = Field(default=0.0, ge=0)
     text_noise: float = Field(default=0.08, ge=0, le=1)
     holding_months: int = Field(default=5, ge=2, le=24)
 
     fault_share: float = Field(default=0.0005, ge=0, le=0.1)
     duplicate_share: float = Field(default=0.002, ge=0, le=0.1)
     missing_share: float = Field(default=0.03, ge=0, le=0.5)
+    prices: tuple[float, float] | None = None
+    oldest: int = Field(default=90, ge=18)
+    most_purchases: int | None = Field(default=None, ge=1)
+    loyalty_numbers: bool = False
+    tables: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -125,6 +125,40 @@ def ticket_table(parameters: SimulateParameters, log: EventLog, customers: Custo
     )
 
 
+def mention_table(parameters: SimulateParameters, log: EventLog, customers: Customers, items: Items) -> Sheet:
+    """``mentions.csv``: short posts about products, of buyers after the buy, ordered by time.
+
+    What is said follows the customer's satisfaction and the item's quality; the file does not say which it was.
+    """
+    rng = stream(parameters.seed, "mentions")
+    buys = log.purchases()
+    wanted = round(parameters.customers * parameters.mention_share) if buys.size else 0
+    drawn = buys[rng.integers(0, max(len(buys), 1), wanted)]
+    created = log.seconds[drawn] + np.floor(86_400 * np.exp(0.9 * rng.standard_normal(wanted)))
+    drawn, created = drawn[created < parameters.horizon], created[created < parameters.horizon]
+    order = np.argsort(created, kind="stable")
+    drawn, created = drawn[order], created[order].astype(np.int32)
+    customer, item = log.customer[drawn], log.item[drawn]
+    mood = customers.satisfaction[customer] + 0.6 * items.quality[item] + 0.8 * rng.standard_normal(len(drawn))
+    tone = np.where(mood < -0.4, words.NEGATIVE, np.where(mood < 0.4, words.NEUTRAL, words.POSITIVE)).astype(np.int8)
+    said = rng.integers(0, len(words.MENTIONS[0]), len(drawn)).astype(np.int8)
+    templates = np.array(words.MENTIONS, dtype=object)
+
+    def part(rows: slice) -> pd.DataFrame:
+        around = templates[tone[rows], said[rows]]
+        return pd.DataFrame(
+            {
+                "mention_id": np.arange(1, len(drawn) + 1)[rows],
+                "customer_id": customers.identifier[customer[rows]],
+                "created_at": _local_times(parameters, created[rows].astype(np.float64)),
+                "item_id": items.identifier[item[rows]],
+                "text": around[:, 0] + product_names(items, item[rows]) + around[:, 1],
+            }
+        )
+
+    return Sheet(len(drawn), part)
+
+
 def survey_table(parameters: SimulateParameters, customers: Customers) -> pd.DataFrame:
     """``surveys.csv``: one answer of some customers: NPS 0..10, satisfaction 1..5 and a comment, often empty."""
     rng = stream(parameters.seed, "surveys")

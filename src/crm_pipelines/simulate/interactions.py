@@ -47,12 +47,22 @@ def draw_event_log(parameters: SimulateParameters, customers: Customers, items: 
         rng = stream(parameters.seed, "interactions", number)
         columns = draw_events(rng, parameters, np.where(block == number, visits, 0), customers, items, rhythm)
         parts.append(_compact(*columns))
-    return EventLog(
+    log = EventLog(
         np.concatenate([part.customer for part in parts]),
         np.concatenate([part.item for part in parts]),
         np.concatenate([part.behaviour for part in parts]),
         np.concatenate([part.seconds for part in parts]),
     )
+    return log if parameters.most_purchases is None else _limited(log, parameters.most_purchases)
+
+
+def _limited(log: EventLog, most: int) -> EventLog:
+    """The log without the buys of a customer after the first ``most``."""
+    buys = log.purchases()
+    begins = np.searchsorted(log.customer[buys], log.customer[buys])
+    kept = np.ones(len(log.customer), dtype=np.bool_)
+    kept[buys[np.arange(len(buys)) - begins >= most]] = False
+    return EventLog(log.customer[kept], log.item[kept], log.behaviour[kept], log.seconds[kept])
 
 
 def published_interactions(parameters: SimulateParameters, log: EventLog, customers: Customers, items: Items) -> Sheet:

@@ -44,7 +44,7 @@ class Customers:
         late: arrived in the last part of the events.
         favourite: category the customer likes beyond his segment's taste.
         tenure_days: days between sign-up and ``start_date``; negative for late customers.
-        age: 18 to 90; gender: index into :data:`GENDERS`.
+        age: 18 to ``oldest``; gender: index into :data:`GENDERS`.
     """
 
     identifier: IntArray
@@ -137,7 +137,7 @@ def draw_customers(parameters: SimulateParameters, rhythm: Rhythm) -> tuple[Cust
         late=late,
         favourite=rng.integers(0, parameters.categories, n),
         tenure_days=tenure.astype(np.int64),
-        age=np.clip(np.round(rng.normal(AGE_BY_SEGMENT[segment], 11.0)), 18, 90).astype(np.int64),
+        age=np.clip(np.round(rng.normal(AGE_BY_SEGMENT[segment], 11.0)), 18, parameters.oldest).astype(np.int64),
         gender=choice(rng, np.array([0.52, 0.46, 0.02]), n),
     )
     return customers, late_from
@@ -161,6 +161,7 @@ def draw_items(parameters: SimulateParameters, rhythm: Rhythm, late_from: float,
     counts = np.bincount(category, minlength=categories)
     brand = rng.integers(0, vocabulary[0], n)
     by_brand = rng.standard_normal(vocabulary[0])
+    price = np.round(base[category] * np.exp(0.5 * price_z), 2)
     return Items(
         identifier=rng.permutation(_identifiers(rng, n, lead=2)),
         category=category,
@@ -168,7 +169,7 @@ def draw_items(parameters: SimulateParameters, rhythm: Rhythm, late_from: float,
         brand=brand,
         adjective=rng.integers(0, vocabulary[1], n),
         noun=rng.integers(0, 4, n),
-        price=np.round(base[category] * np.exp(0.5 * price_z), 2),
+        price=price if parameters.prices is None else np.clip(price, *parameters.prices),
         price_z=price_z,
         quality=BRAND_QUALITY * by_brand[brand] + np.sqrt(1 - BRAND_QUALITY**2) * rng.standard_normal(n),
         launch=launch,

@@ -165,6 +165,25 @@ TICKET_TEXTS: Final = (
 )
 """TICKET_TEXTS[topic] holds two sentences, each as the words before and after the product."""
 
+MENTIONS: Final = (
+    (
+        ("Three weeks for a ", "! Never again @theshop #fail"),
+        ("@theshop my ", " broke and nobody answers 😡"),
+        ("Do not buy the ", ", waste of money #disappointed"),
+    ),
+    (
+        ("Thinking about the ", ", anybody tried it? @theshop"),
+        ("Saw the ", " at @theshop today"),
+        ("@theshop when will the ", " be back in stock?"),
+    ),
+    (
+        ("My new ", " is amazing ❤️ thank you @theshop"),
+        ("Love the ", "! Great service @theshop #happy"),
+        ("@theshop the ", " arrived a day early, perfect 👍"),
+    ),
+)
+"""MENTIONS[sentiment] holds what is said before and after a product, in the manner of short posts."""
+
 SURVEY_COMMENTS: Final = (
     (
         "I am thinking of leaving, the service got worse.",

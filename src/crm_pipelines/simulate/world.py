@@ -11,7 +11,7 @@ from crm_pipelines.simulate.bank import bill_table, contract_table, holding_tabl
 from crm_pipelines.simulate.catalogue import customer_table, metadata
 from crm_pipelines.simulate.config import SimulateParameters
 from crm_pipelines.simulate.contacts import contact_table
-from crm_pipelines.simulate.feedback import review_table, survey_table, ticket_table
+from crm_pipelines.simulate.feedback import mention_table, review_table, survey_table, ticket_table
 from crm_pipelines.simulate.interactions import EventLog, draw_event_log, published_interactions
 from crm_pipelines.simulate.population import Customers, Items, draw_customers, draw_items
 from crm_pipelines.simulate.rhythm import Rhythm, draw_rhythm
@@ -107,6 +107,7 @@ TABLES: Final[dict[str, Callable[[SimulateParameters, Truth], Sheet]]] = {
     "bills": lambda p, t: Sheet.of(bill_table(p, t.customers)),
     "contracts": lambda p, t: Sheet.of(contract_table(p, t.customers)),
     "tickets": lambda p, t: Sheet.of(ticket_table(p, t.events, t.customers, t.items)),
+    "mentions": lambda p, t: mention_table(p, t.events, t.customers, t.items),
     "surveys": lambda p, t: Sheet.of(survey_table(p, t.customers)),
     "holdings": lambda p, t: Sheet.of(holding_table(p, t.customers)),
     "contacts": lambda p, t: Sheet.of(contact_table(p, t.customers)),

@@ -9,6 +9,8 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import csv
 
+from crm_pipelines.errors import UserError
+from crm_pipelines.simulate.config import SimulateParameters
 from crm_pipelines.simulate.sheets import Sheet
 from crm_pipelines.simulate.world import World
 
@@ -30,6 +32,8 @@ FILES = {
     "contacts": "contacts.csv",
 }
 """Table of :class:`World` -> file name."""
+MENTIONS = ("mentions", "mentions.csv")
+"""The table that is written only where there are mentions, and its file."""
 
 
 def write_world(world: World, directory: Path | str) -> list[Path]:
@@ -39,14 +43,29 @@ def write_world(world: World, directory: Path | str) -> list[Path]:
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    return [_write(folder / name, world.sheet(table), _writer(table)) for table, name in FILES.items()]
+    return [
+        _write(folder / name, world.sheet(table), _writer(table)) for table, name in files_of(world.parameters).items()
+    ]
+
+
+def files_of(parameters: SimulateParameters) -> dict[str, str]:
+    """Table -> file name of what a world writes.
+
+    Raises:
+        UserError: a table that there is none of.
+    """
+    known = {**FILES, **(dict([MENTIONS]) if parameters.mention_share > 0 else {})}
+    unknown = [table for table in parameters.tables if table not in known]
+    if unknown:
+        raise UserError(f"'simulate.tables' names '{unknown[0]}'; there are {', '.join(known)}")
+    return {table: name for table, name in known.items() if not parameters.tables or table in parameters.tables}
 
 
 def _writer(table: str) -> Callable[[Sheet, BinaryIO], None]:
     """How a table is written."""
     if table in PLAIN:
         return _write_columns if table == "interactions" else _write_columns_with_header
-    return _write_records if FILES[table].endswith(".json") else _write_table
+    return _write_records if table in ("reviews", "metadata") else _write_table
 
 
 def _write(path: Path, table: Sheet, writer: Callable[[Sheet, BinaryIO], None]) -> Path:

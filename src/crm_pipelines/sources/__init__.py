@@ -15,6 +15,7 @@ from crm_pipelines.sources import (
     bank,
     credit,
     demo,
+    documents,
     item_sequences,
     movielens,
     records,
@@ -24,6 +25,7 @@ from crm_pipelines.sources import (
     telco,
 )
 from crm_pipelines.sources.canonical import CanonicalTables
+from crm_pipelines.sources.documents import DocumentTables
 from crm_pipelines.sources.raw import RawFolder
 from crm_pipelines.sources.records import RecordTables
 from crm_pipelines.sources.selection import select_source
@@ -59,11 +61,13 @@ __all__ = [
     "READERS",
     "RECORD_READERS",
     "CanonicalTables",
+    "DocumentTables",
     "RawFolder",
     "Reader",
     "RecordReader",
     "RecordTables",
     "read",
+    "read_documents",
     "read_records",
     "select_source",
 ]
@@ -88,3 +92,12 @@ def read_records(raw: RawFolder, spec: SourceSpec) -> RecordTables:
     """
     block = spec.records
     return RECORD_READERS[block.reader](raw.written_as(spec), block, f"'records' of source '{spec.title}'")
+
+
+def read_documents(raw: RawFolder, spec: SourceSpec) -> DocumentTables:
+    """Read a source's documents.
+
+    Raises:
+        UserError: the source has none, or whatever the files or the block do wrong.
+    """
+    return documents.read(raw.written_as(spec), spec)

@@ -326,6 +326,22 @@ def _with_points(found: RawTable) -> RawTable:
     return replace(found, table=found.table.mutate(**cells))
 
 
+def made_table(raw: RawFolder, data: pa.Table, relative: str) -> RawTable:
+    """A file whose records were read by other means than the engine's, as one that was.
+
+    Args:
+        raw: the folder.
+        data: ``__row__`` int64 and columns of text.
+        relative: path below ``root``, for messages.
+    """
+
+    def explain(error: Exception) -> UserError:
+        return _unreadable(relative, None, error)
+
+    columns = tuple(name for name in data.column_names if name != ROW_NUMBER)
+    return RawTable(raw.table(data, relative), relative, columns, explain, raw.keep)
+
+
 def _unreadable(relative: str, where: str | None, error: Exception | None) -> UserError:
     """The engine's failure in one line; its own text, which repeats the record, only if we found no better."""
     if _NO_SPACE in str(error):

@@ -30,6 +30,7 @@ NUMERIC: Final = (
     *("orders_30_days", "orders_90_days", "spend_30_days", "spend_90_days", "days_between_orders"),
     *("recency_per_gap", "lines_total"),
 )
+Lines = tuple[tuple[str, str, int], ...]
 REASONS: Final = ("missing_customer", "missing_date", "missing_amount", "not_a_price", "duplicate")
 """Why a line is dropped, in the order in which the reasons are tested."""
 
@@ -78,6 +79,32 @@ def read(raw: RawFolder, spec: RecordsSpec, where: str) -> RecordTables:
     return RecordTables(table.select(*c.RECORD_COLUMNS, *layout.columns).cache(), layout, notes, counted)
 
 
+def read_log(raw: RawFolder, spec: RecordsSpec, where: str) -> tuple[ir.Table, ir.Table, Lines]:
+    """The valid lines of invoices as a log of interactions, of which ``buy`` and ``return`` are the behaviours.
+
+    Returns:
+        ``customer_id, item_id, timestamp, behaviour, value`` (of the line; negative for returns); ``customer_id,
+        country`` of every customer; and ``step, reason, rows`` of all lines.
+
+    Raises:
+        UserError: a column is missing, a cell cannot be read, or no line is valid.
+    """
+    found = raw.read(spec.file)
+    found.require(COLUMNS, f"the reader 'retail' of {where}")
+    lines, counted, _ = _lines(found, spec)
+    log = lines.select(
+        **{
+            c.CUSTOMER_ID: lines.customer,
+            c.ITEM_ID: lines.item,
+            c.TIMESTAMP: lines.time,
+            c.BEHAVIOUR: lines.is_return.ifelse("return", "buy"),
+            c.VALUE: (lines.units * lines.price).cast("float64"),
+        }
+    )
+    customers = lines.group_by(lines.customer.name(c.CUSTOMER_ID)).agg(country=lines.country.min())
+    return log, customers, counted
+
+
 def _classes(spec: RecordsSpec) -> tuple[str, str]:
     """Classes by the raw labels ``0`` (bought again) and ``1`` (did not)."""
     if set(spec.classes) != {"0", "1"}:
@@ -85,7 +112,7 @@ def _classes(spec: RecordsSpec) -> tuple[str, str]:
     return spec.classes["0"], spec.classes["1"]
 
 
-def _lines(found: RawTable, spec: RecordsSpec) -> tuple[ir.Table, tuple[tuple[str, str, int], ...], dict[str, int]]:
+def _lines(found: RawTable, spec: RecordsSpec) -> tuple[ir.Table, Lines, dict[str, int]]:
     """Valid lines (customer, time, invoice, item, units, price, is_return, country), their count by reason, notes."""
     raw = found.table
     text = {name: cells.trimmed(raw[name]) for name in COLUMNS}

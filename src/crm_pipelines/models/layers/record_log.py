@@ -17,6 +17,7 @@ class RecordLog:
         label: (n,). numeric: (n, Fn), nan where missing. codes: (n, Fc).
         steps: (n, T, C), nan where missing. mask: (n, T), True where the record has that step.
         amount: (n,) of the next period, nan where absent; a target, never an input.
+        modalities: name -> (n, ...), nan where missing.
     """
 
     def __init__(self, inputs: RecordInputs) -> None:
@@ -27,6 +28,9 @@ class RecordLog:
         self.steps = torch.from_numpy(np.array(inputs.sequence, dtype=np.float32))
         self.mask = torch.from_numpy(np.array(inputs.sequence_mask, dtype=bool))
         self.amount = torch.from_numpy(np.array(inputs.amount, dtype=np.float32))
+        self.modalities = {
+            name: torch.from_numpy(np.array(values, dtype=np.float32)) for name, values in inputs.modalities.items()
+        }
 
     def present_steps(self, rows: Tensor) -> Tensor:
         """Steps (K, C) that records (B,) have, one under another."""
@@ -39,20 +43,24 @@ class RecordSizes(NamedTuple):
     Attributes:
         numeric: Fn. cardinalities: codes of each categorical column. channels: C of a step; 0 without a sequence.
         classes: of the outcome, two.
+        modalities: name and width of each further view of the records.
     """
 
     numeric: int
     cardinalities: tuple[int, ...]
     channels: int
     classes: int = 2
+    modalities: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def of(cls, inputs: RecordInputs) -> Self:
         """Read the sizes off prepared inputs."""
         steps, channels = inputs.sequence.shape[1:]
-        return cls(inputs.numeric.shape[1], tuple(inputs.cardinalities), channels if steps else 0)
+        widths = tuple((name, int(values.shape[-1])) for name, values in inputs.modalities.items())
+        return cls(inputs.numeric.shape[1], tuple(inputs.cardinalities), channels if steps else 0, modalities=widths)
 
     @classmethod
     def parse(cls, stored: dict[str, Any]) -> Self:
         """From what JSON kept of `_asdict`."""
-        return cls(**{**stored, "cardinalities": tuple(stored["cardinalities"])})
+        modalities = tuple((str(name), int(width)) for name, width in stored.get("modalities", ()))
+        return cls(**{**stored, "cardinalities": tuple(stored["cardinalities"]), "modalities": modalities})

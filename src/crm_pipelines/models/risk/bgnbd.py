@@ -13,7 +13,7 @@ with probability ((alpha + T) / (alpha + T + h))^(r + x). So the risk is 1 - P (
 """
 
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ class BGNBDConfig(Parameters):
         purchases: numeric column with the number of days with a purchase, the first included.
         horizon_days: the period within which no purchase is the positive class; the pipeline gives the source's
             ``label_days`` unless one stands here.
+        positive: what the positive class is: that nothing is bought in that period, or that something is.
         penalties: L2 penalties tried on the logarithms of the four numbers; validation log-loss decides.
     """
 
@@ -45,6 +46,7 @@ class BGNBDConfig(Parameters):
     age: str = "tenure_days"
     purchases: str = "days_active"
     horizon_days: float = Field(default=90.0, gt=0)
+    positive: Literal["silence", "purchase"] = "silence"
     penalties: tuple[float, ...] = Field(default=(0.0, 0.001, 0.01, 0.1), min_length=1)
 
 
@@ -104,11 +106,11 @@ class BGNBD:
         odds = np.log(a / (b + np.maximum(x - 1, 0.0))) + (r + x) * np.log((alpha + age) / (alpha + last))
         active = np.where(x > 0, expit(-odds), 1.0)
         quiet = np.exp((r + x) * np.log((alpha + age) / (alpha + age + self.config.horizon_days / UNIT_DAYS)))
-        risk: np.ndarray = 1 - active * (1 - quiet)
-        return risk
+        buys: np.ndarray = active * (1 - quiet)
+        return buys if self.config.positive == "purchase" else 1 - buys
 
     def predict_proba(self, inputs: RecordInputs, rows: np.ndarray) -> np.ndarray:
-        """Probabilities (B, 2) of buying again and of not."""
+        """Probabilities (B, 2) of the negative and the positive class."""
         risk = self._risk(self.logarithms, *self._history(inputs, rows))
         return np.stack([1 - risk, risk], axis=1)
 

@@ -9,10 +9,14 @@ from crm_pipelines.config import ScoringParameters
 from crm_pipelines.reporting import (
     engagement_figures,
     explanation_figures,
+    feedback_figures,
     figures,
     paper_a,
     paper_b,
     paper_c,
+    paper_d,
+    paper_d_profile,
+    profile_figures,
     risk_figures,
     studies,
 )
@@ -130,4 +134,30 @@ def make_paper_b_figures(
         engagement_figures.losses_figure(paper_b.loss_curves(losses)),
         engagement_figures.attention_heatmap(attention),
         engagement_figures.roc_figure(roc, scores),
+    )
+
+
+def make_behaviour_table(metrics: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 of paper D: published, ours, strongest peer."""
+    return paper_d_profile.table_1(result_table("metrics", metrics), result_table("tests", tests))
+
+
+def make_profile_figures(
+    heat: pd.DataFrame, forecasts: pd.DataFrame, curves: pd.DataFrame
+) -> tuple[go.Figure, go.Figure]:
+    """Figures 2 and 3 of paper D: the heat map of segments, and purchases predicted and observed."""
+    found = result_table("forecasts", forecasts)
+    return profile_figures.heat_figure(heat), profile_figures.purchase_figure(found, result_table("curves", curves))
+
+
+def make_paper_d_table(metrics: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 of paper D for the current source: sentiment, published beside measured."""
+    return paper_d.table_1(result_table("metrics", metrics), result_table("tests", tests))
+
+
+def make_feedback_figures(themes: pd.DataFrame, confusion: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
+    """Themes over time, and decided classes by true class."""
+    return (
+        feedback_figures.themes_figure(result_table("themes", themes)),
+        feedback_figures.confusion_figure(result_table("confusion", confusion)),
     )

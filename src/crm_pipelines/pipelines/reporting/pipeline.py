@@ -11,13 +11,28 @@ EXPLANATIONS: Final = ("attention_by_day", "attention_by_feature", "embedding_ma
 TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability")
 SCORED: Final = ("risk_curves", "risk_attention", "risk_importance", "risk_intervals", "risk_scores")
 DECIDED: Final = ("engagement_curves", "engagement_plans", "engagement_policy", "engagement_effects")
+SAID: Final = tuple(
+    f"feedback_{table}"
+    for table in ("tests", "classes", "confusion", "words", "entity_scores", "entity_counts", "themes", "pain_points")
+)
 WORLD: Final = ("world_losses", "world_scores")
+DESCRIBED: Final = (
+    *("profile_curves", "profile_tests", "profile_forecasts", "profile_value_bands", "profile_segments"),
+    *("profile_quality", "profile_bands", "customer_voice"),
+)
 WRITTEN_BEFORE: Final = {
     "coldstart": (*(f"coldstart_{table}" for table in TABLES), *EXPLANATIONS),
     "risk": (*(f"risk_{table}" for table in TABLES), *SCORED),
     "engagement": (*(f"engagement_{table}" for table in TABLES), *DECIDED, *WORLD),
     "check": ("check_findings",),
     "scoring": ("customer_actions_sheet", "contact_list", "scoring_drift", "scoring_overview"),
+    "feedback": (
+        *(f"{models}_{table}" for models in ("feedback", "profile") for table in TABLES),
+        *SAID,
+        *DESCRIBED,
+        "documents_overview",
+        "document_languages",
+    ),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
 
@@ -36,7 +51,7 @@ def create_pipeline(*models: str) -> Pipeline:
             node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
         ]
     )
-    own = {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement}
+    own = {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement, "feedback": _feedback}
     return sum((own[each]() for each in models if each in own), start=page)
 
 
@@ -117,5 +132,39 @@ def _engagement() -> Pipeline:
                 name="make_paper_b_figures",
             ),
             *_figures("engagement"),
+        ]
+    )
+
+
+def _feedback() -> Pipeline:
+    """Table and figures of paper D."""
+    return Pipeline(
+        [
+            node(
+                nodes.make_paper_d_table,
+                ["feedback_metrics", "feedback_tests"],
+                "paper_d_table_1",
+                name="make_paper_d_table",
+            ),
+            node(
+                nodes.make_feedback_figures,
+                ["feedback_themes", "feedback_confusion"],
+                ["feedback_themes_figure", "feedback_confusion_figure"],
+                name="make_feedback_figures",
+            ),
+            node(
+                nodes.make_behaviour_table,
+                ["profile_metrics", "profile_tests"],
+                "paper_d_behaviour",
+                name="make_paper_d_behaviour",
+            ),
+            node(
+                nodes.make_profile_figures,
+                ["profile_heat", "profile_forecasts", "profile_curves"],
+                ["paper_d_figure_2", "paper_d_figure_3"],
+                name="make_profile_figures",
+            ),
+            *_figures("feedback"),
+            *_figures("profile"),
         ]
     )

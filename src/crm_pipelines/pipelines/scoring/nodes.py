@@ -29,7 +29,6 @@ from crm_pipelines.config import (
 from crm_pipelines.errors import UserError
 from crm_pipelines.pipelines.sequences.nodes import EVENTS, RECORDS, empty, with_lines
 from crm_pipelines.processes import side_by_side
-from crm_pipelines.records.churn import churn_records
 from crm_pipelines.records.cleaning import clean_records
 from crm_pipelines.records.layout import Layout
 from crm_pipelines.scoring import drift, extras
@@ -87,7 +86,7 @@ def read_churn(
     if source_spec.churn is not None:
         log = today_events.select(c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE).to_pandas()
         attributes = today_customers.to_pandas()
-        found = churn_records(log, attributes, source_spec.churn, source_spec.customers, today=True)
+        found = today_records(log, attributes, source_spec.churn, source_spec.customers)
         table, layout, notes = with_lines(found)
         logger.info("churn of %s customers, %s outside the audience", f"{len(found.records.execute()):,}", notes)
         return table, layout

@@ -16,8 +16,8 @@ from crm_pipelines.errors import UserError
 from crm_pipelines.pipelines.ingestion.nodes import read_source
 from crm_pipelines.pipelines.preprocessing.nodes import clean
 from crm_pipelines.pipelines.records import nodes as of_records
-from crm_pipelines.records.churn import churn_records
 from crm_pipelines.records.layout import Layout
+from crm_pipelines.records.snapshots import snapshot_records
 from crm_pipelines.sequences.preparation import build
 from crm_pipelines.sources import RawFolder
 from crm_pipelines.sources.records import RecordTables
@@ -47,7 +47,17 @@ def read_log(raw_files: RawFolder, source_spec: SourceSpec) -> tuple[ir.Table, i
             f"source '{source_spec.title}' has neither 'interactions' nor records of churn; choose another source "
             "(such as movielens, beauty_sequences, telco, retail), or set 'churn: true' below its 'records'"
         )
+    return no_log()
+
+
+def no_log() -> tuple[ir.Table, ir.Table, ir.Table, dict[str, int]]:
+    """Interactions, customers and items of a source without a log: none."""
     return empty(EVENTS), empty({c.CUSTOMER_ID: _TEXT}), empty({c.ITEM_ID: _TEXT}), {}
+
+
+def no_records() -> ir.Table:
+    """Records of a source without any."""
+    return empty(RECORDS)
 
 
 def clean_log(interactions: ir.Table, source_spec: SourceSpec) -> tuple[ir.Table, pd.DataFrame]:
@@ -85,10 +95,10 @@ def read_churn(
     if source_spec.churn is not None:
         names = [c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE]
         log = clean_interactions.select(*names).to_pandas()
-        return with_lines(churn_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers))
+        return with_lines(snapshot_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers))
     if source_spec.table is not None and source_spec.table.churn:
         return with_lines(sources.read_records(raw_files, source_spec))
-    return empty(RECORDS), {}, {}
+    return no_records(), {}, {}
 
 
 def clean_churn(records: ir.Table, records_layout: Layouts, source_spec: SourceSpec) -> tuple[ir.Table, pd.DataFrame]:

@@ -6,7 +6,7 @@ import pytest
 
 from crm_pipelines.config import AudienceSpec, ChurnSpec, EntitySpec
 from crm_pipelines.errors import UserError
-from crm_pipelines.records.churn import churn_records
+from crm_pipelines.records.snapshots import snapshot_records
 
 DAY = 86_400
 CUSTOMERS = pd.DataFrame({"customer_id": ["a", "b", "c"], "age": [20.0, 30.0, 40.0], "level": ["x", "y", "x"]})
@@ -27,7 +27,7 @@ SPEC = ChurnSpec(within_days=10, steps=3, step_days=5, snapshots=1)
 
 
 def records(spec: ChurnSpec = SPEC, events: pd.DataFrame = LOG) -> pd.DataFrame:
-    return churn_records(events, CUSTOMERS, spec, PROFILE).records.to_pandas().set_index("customer_id")
+    return snapshot_records(events, CUSTOMERS, spec, PROFILE).records.to_pandas().set_index("customer_id")
 
 
 def test_any_event_within_the_days_is_staying():
@@ -62,13 +62,13 @@ def test_steps_count_events_and_are_blank_before_the_first():
     ],
 )
 def test_the_audience_is_those_who_were_asked_for_and_the_others_are_counted(audience, kept):
-    found = churn_records(LOG, CUSTOMERS, SPEC.model_copy(update={"audience": AudienceSpec(**audience)}), PROFILE)
+    found = snapshot_records(LOG, CUSTOMERS, SPEC.model_copy(update={"audience": AudienceSpec(**audience)}), PROFILE)
     assert set(found.records.to_pandas()["customer_id"]) == kept
     assert found.notes["outside_the_audience"] == 3 - len(kept)
 
 
 def test_customers_without_a_profile_are_kept_with_blanks():
-    found = churn_records(LOG, CUSTOMERS.head(2), SPEC, PROFILE).records.to_pandas().set_index("customer_id")
+    found = snapshot_records(LOG, CUSTOMERS.head(2), SPEC, PROFILE).records.to_pandas().set_index("customer_id")
     assert np.isnan(found.loc["c", "age"])
 
 

@@ -1,0 +1,1 @@
+"""What customers write: cleaned, turned into words, split into folds."""

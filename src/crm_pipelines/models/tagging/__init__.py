@@ -1,0 +1,1 @@
+"""Taggers: models that mark the entities of a sentence."""

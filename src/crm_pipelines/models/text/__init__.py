@@ -1,0 +1,1 @@
+"""Models of the sentiment of documents (paper D)."""

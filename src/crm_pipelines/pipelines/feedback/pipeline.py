@@ -1,0 +1,104 @@
+"""Wiring of ``feedback``: one train template per sentiment model, one evaluation, entities, themes, profiles."""
+
+from typing import Final
+
+from kedro.pipeline import Pipeline, node
+
+from crm_pipelines.models.registry import TEXT_MODELS
+from crm_pipelines.pipelines.feedback import nodes
+
+PREPARED: Final = ("document_words", "sentiment_arrays", "sentiment_splits")
+SHARED: Final = ("source_spec", "source", "feedback.runs")
+TABLES: Final = (
+    *("metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment"),
+    *("tests", "classes", "confusion"),
+)
+
+
+def runs_of(name: str) -> str:
+    """Dataset that holds a model's runs: flat, since other namespaces read it."""
+    return f"feedback_{name}_runs"
+
+
+def _model(name: str) -> Pipeline:
+    """Train one model; a namespace of its own."""
+    template = Pipeline(
+        [
+            node(
+                nodes.training_of(name),
+                [*PREPARED, *(f"params:{shared}" for shared in SHARED), "params:config"],
+                "runs",
+                name="train",
+                tags=name,
+            )
+        ]
+    )
+    return Pipeline(
+        template,
+        namespace=f"feedback.{name}",
+        inputs=set(PREPARED),
+        outputs={"runs": runs_of(name)},
+        parameters={f"params:{shared}": f"params:{shared}" for shared in SHARED},
+    )
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Words and folds -> runs of every model -> result tables; entities, themes, and one row per document."""
+    everything = Pipeline(
+        [
+            node(
+                nodes.evaluate,
+                [
+                    "params:feedback.runs",
+                    "params:feedback.challengers",
+                    "params:kedro_environment",
+                    "sentiment_splits",
+                    *(runs_of(name) for name in TEXT_MODELS),
+                ],
+                [f"feedback_{table}" for table in TABLES],
+                name="evaluate_feedback_runs",
+            ),
+            node(
+                nodes.explain,
+                [
+                    *PREPARED,
+                    "params:feedback.profiles",
+                    "params:feedback.runs",
+                    *(runs_of(name) for name in TEXT_MODELS),
+                ],
+                "feedback_words",
+                name="explain_sentiment",
+            ),
+            node(
+                nodes.train_tagger,
+                ["annotated_sentences", "params:feedback.tagger", "params:feedback.entities", "params:feedback.runs"],
+                ["tagger", "feedback_entity_scores"],
+                name="train_tagger",
+            ),
+            node(
+                nodes.find_entities,
+                ["document_words", "catalogue_names", "tagger", "params:feedback.entities"],
+                ["document_entities", "feedback_entity_counts"],
+                name="find_entities",
+            ),
+            node(
+                nodes.profile,
+                [
+                    "document_words",
+                    "sentiment_arrays",
+                    "document_entities",
+                    "params:source_spec",
+                    "params:feedback.themes",
+                    "params:feedback.profiles",
+                    "params:feedback.runs",
+                    "params:feedback",
+                ],
+                "document_profiles",
+                name="profile_documents",
+            ),
+            node(
+                nodes.describe, "document_profiles", ["feedback_themes", "feedback_pain_points"], name="describe_themes"
+            ),
+        ]
+    )
+    return sum((_model(name) for name in TEXT_MODELS), start=everything)

@@ -1,0 +1,81 @@
+"""Wiring of ``profile``: one train template per model, one evaluation of all their runs, then customers for use."""
+
+from typing import Final
+
+from kedro.pipeline import Pipeline, node
+
+from crm_pipelines.models.registry import PURCHASE_MODELS
+from crm_pipelines.pipelines.profile import nodes
+
+PREPARED: Final = ("purchase_arrays", "purchase_splits")
+SHARED: Final = ("source_spec", "source", "profile.runs")
+TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment", "curves")
+DESCRIBED: Final = ("customer_voice", "profile_segments", "profile_heat", "profile_quality", "profile_bands")
+
+
+def runs_of(name: str) -> str:
+    """Dataset that holds a model's runs: flat, since other namespaces read it."""
+    return f"profile_{name}_runs"
+
+
+def _model(name: str) -> Pipeline:
+    """Train one model; a namespace of its own."""
+    template = Pipeline(
+        [
+            node(
+                nodes.training_of(name),
+                [*PREPARED, *(f"params:{shared}" for shared in SHARED), "params:config"],
+                "runs",
+                name="train",
+                tags=name,
+            )
+        ]
+    )
+    return Pipeline(
+        template,
+        namespace=f"profile.{name}",
+        inputs=set(PREPARED),
+        outputs={"runs": runs_of(name)},
+        parameters={f"params:{shared}": f"params:{shared}" for shared in SHARED},
+    )
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Records of purchases -> runs of every model -> result tables, segments, and one row per customer for use."""
+    runs = [runs_of(name) for name in PURCHASE_MODELS]
+    evaluation = Pipeline(
+        [
+            node(
+                nodes.evaluate,
+                [
+                    "purchase_splits",
+                    "params:profile.runs",
+                    "params:profile.challengers",
+                    "params:kedro_environment",
+                    *runs,
+                ],
+                [*(f"profile_{table}" for table in TABLES), "profile_tests"],
+                name="evaluate_profile_runs",
+            ),
+            node(
+                nodes.forecast,
+                [*PREPARED, "params:profile.runs", "params:profile.lightgbm.config", *runs],
+                ["profile_forecasts", "profile_value_bands"],
+                name="forecast_purchases",
+            ),
+            node(
+                nodes.describe_customers,
+                [
+                    *("purchase_log", "purchase_customers", "document_profiles", "clean_documents"),
+                    *PREPARED,
+                    "purchase_layout",
+                    "params:source_spec",
+                    *(f"params:profile.{block}" for block in ("runs", "segments", "voice")),
+                    *runs,
+                ],
+                list(DESCRIBED),
+                name="describe_customers",
+            ),
+        ]
+    )
+    return sum((_model(name) for name in PURCHASE_MODELS), start=evaluation)
