@@ -74,6 +74,8 @@ class InteractionsSpec(Parameters):
             ``behaviours`` when the log holds ratings in ``value``.
         context: raw labels that enter histories but are never predicted.
         in_order: the events have no times, but stand in their order; one class is then enough.
+        one_kind: every event is of the one class of ``behaviours``, whether a column says so or not (a log of
+            purchases); enough for next items and recommendation.
         ids: ``integer`` or ``text`` states what the ids are; ``auto`` accepts either but not a mixture.
         one_rating_per_pair: keep a customer's first rating of an item only.
         require_text: drop events without text (counted).
@@ -89,6 +91,7 @@ class InteractionsSpec(Parameters):
     rating_classes: dict[str, float] = {}
     context: tuple[str, ...] = ()
     in_order: bool = False
+    one_kind: bool = False
     ids: Literal["auto", "integer", "text"] = "auto"
     one_rating_per_pair: bool = False
     require_text: bool = False
@@ -101,8 +104,10 @@ class InteractionsSpec(Parameters):
         bounds = list(self.rating_classes.values())
         if bounds != sorted(set(bounds)):
             raise ValueError("'rating_classes' must name ascending highest ratings")
-        if len(self.classes) < 2 and not self.in_order:
+        if len(self.classes) < 2 and not (self.in_order or self.one_kind):
             raise ValueError("at least two classes are needed")
+        if self.one_kind and len(self.behaviours) != 1:
+            raise ValueError("'one_kind' needs exactly one entry under 'behaviours'")
         return self
 
     @property
@@ -274,6 +279,51 @@ class ContactsSpec(Parameters):
     columns: dict[Literal["customer_id", "sent_at", "action", "chance", "spend"], str] = {}
 
 
+class EligibilityRule(Parameters):
+    """Who may be offered a product; a customer must satisfy every line, and one without the attribute satisfies none.
+
+    Attributes:
+        values: categorical customer attribute -> values of which it must have one.
+        at_least, at_most: numeric customer attribute -> its bound, inclusive.
+    """
+
+    values: dict[str, tuple[str, ...]] = {}
+    at_least: dict[str, float] = {}
+    at_most: dict[str, float] = {}
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Every attribute that the rule reads."""
+        return (*self.values, *self.at_least, *self.at_most)
+
+
+class OfferSpec(Parameters):
+    """What a log says about products taken, for recommendation.
+
+    Attributes:
+        takes: classes that count as taking a product; all but ``ends`` where empty.
+        ends: classes that end the holding of one.
+        predicted: classes among ``takes`` that are predicted after the cut in time; all of them where empty. What
+            was held from the beginning is known, but nobody chose it then.
+        repeats: a product that is held may be taken again, as goods of a shop are.
+        period: what is predicted at once after the cut in time: the ``rest`` of the log, or each calendar ``month``.
+        eligible: product -> who may be offered it; products not named are for everybody.
+        withdrawn: products that are no longer offered.
+        protocols: of `recommendation`, the first of them that of the ablation; those that the log allows where empty.
+        pretrain: name of another block, whose log the model is pre-trained on; the part to learn from where empty.
+    """
+
+    takes: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
+    repeats: bool = False
+    period: Literal["rest", "month"] = "rest"
+    eligible: dict[str, EligibilityRule] = {}
+    withdrawn: tuple[str, ...] = ()
+    protocols: tuple[Literal["time", "leave_last_out", "held_out"], ...] = ()
+    pretrain: str = ""
+
+
 class SourceSpec(Parameters):
     """One block of ``sources:``; everything the project knows about a data source.
 
@@ -293,10 +343,14 @@ class SourceSpec(Parameters):
         training_events: most events a network sees in training, all passes together, where that is to be quick.
         most_seeds: most seeds run, where that is to be quick.
         sequence_events: most items that a network of the next item reads in training, where that is to be quick.
+        offers: how products taken are read from the log, for recommendation.
+        products: a block of the same form that recommendation reads in place of this one.
     """
 
     title: str
-    reader: Literal["demo", "taobao", "amazon", "movielens", "item_sequences", "tables"] | None = None
+    reader: (
+        Literal["demo", "taobao", "amazon", "movielens", "item_sequences", "holdings", "market", "tables"] | None
+    ) = None
     log: InteractionsSpec | None = Field(default=None, alias="interactions")
     table: RecordsSpec | None = Field(default=None, alias="records")
     customers: EntitySpec = EntitySpec()
@@ -310,6 +364,8 @@ class SourceSpec(Parameters):
     training_events: int | None = Field(default=None, ge=1)
     most_seeds: int | None = Field(default=None, ge=1)
     sequence_events: int | None = Field(default=None, ge=1)
+    offers: OfferSpec = OfferSpec()
+    products: "SourceSpec | None" = None
 
     @field_validator("extra_files")
     @classmethod

@@ -30,9 +30,9 @@ from crm_pipelines.runtime_parameters import (
 logger = logging.getLogger(__name__)
 
 PARAMETER = "params:"
-_MODEL_CONFIG = re.compile(r"params:((coldstart|risk|engagement)\.(\w+)\.config)")
-_CHALLENGERS = re.compile(r"params:((coldstart|risk|engagement)\.challengers)")
-_RUNS = re.compile(r"params:((coldstart|risk|engagement)\.runs)")
+_MODEL_CONFIG = re.compile(r"params:((coldstart|risk|engagement|recommendation)\.(\w+)\.config)")
+_CHALLENGERS = re.compile(r"params:((coldstart|risk|engagement|recommendation)\.challengers)")
+_RUNS = re.compile(r"params:((coldstart|risk|engagement|recommendation)\.runs)")
 
 
 class PrepareParameters:
@@ -84,12 +84,15 @@ def _model_class(pipeline: str, name: str) -> Any:
         LEAKY_ROWS,
         SEQUENCE_MODELS,
         behaviour_model,
+        product_model,
         risk_model,
         sequence_model,
     )
 
     if pipeline == "coldstart":
         return behaviour_model(name)
+    if pipeline == "recommendation":
+        return product_model(name)
     if pipeline == "engagement" and name in SEQUENCE_MODELS:
         return sequence_model(name)
     return risk_model(LEAKY_ROWS.get(name, name))
@@ -97,9 +100,20 @@ def _model_class(pipeline: str, name: str) -> Any:
 
 def _check_models(pipeline: str, parameter: str, models: object) -> None:
     """Stop at what is no list of a pipeline's models."""
-    from crm_pipelines.models.registry import BEHAVIOUR_MODELS, CHURN_MODELS, RISK_ROWS, SEQUENCE_MODELS
+    from crm_pipelines.models.registry import (
+        BEHAVIOUR_MODELS,
+        CHURN_MODELS,
+        PRODUCT_MODELS,
+        RISK_ROWS,
+        SEQUENCE_MODELS,
+    )
 
-    of_pipeline = {"risk": RISK_ROWS, "coldstart": BEHAVIOUR_MODELS, "engagement": (*SEQUENCE_MODELS, *CHURN_MODELS)}
+    of_pipeline = {
+        "risk": RISK_ROWS,
+        "coldstart": BEHAVIOUR_MODELS,
+        "engagement": (*SEQUENCE_MODELS, *CHURN_MODELS),
+        "recommendation": PRODUCT_MODELS,
+    }
     known = of_pipeline[pipeline]
     if not isinstance(models, list | tuple):
         raise UserError(f"parameter '{parameter}' must be a list, such as [{models}]")

@@ -13,6 +13,8 @@ STAGES = (
     "risk",
     "sequences",
     "engagement",
+    "products",
+    "recommendation",
     "reporting",
 )
 """Packages below ``crm_pipelines.pipelines``, each with a ``pipeline`` module that offers ``create_pipeline``."""
@@ -21,6 +23,7 @@ CHAINS = {
     "coldstart": ("ingestion", "preprocessing", "coldstart", "reporting"),
     "risk": ("records", "risk", "reporting"),
     "engagement": ("sequences", "engagement", "reporting"),
+    "recommendation": ("products", "recommendation", "reporting"),
 }
 """Pipelines run by the name of a paper's stage, with everything that comes before and after it."""
 

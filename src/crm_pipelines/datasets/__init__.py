@@ -7,6 +7,7 @@ either the old content or the new. Nothing is pickled, and no class is chosen by
 from crm_pipelines.datasets.files import FigureJSON, HTMLFile, JSONFile
 from crm_pipelines.datasets.folders import (
     ArraysDataset,
+    CSVTablesDataset,
     EventStoresDataset,
     FolderDataset,
     RawFolderDataset,
@@ -20,6 +21,7 @@ from crm_pipelines.datasets.tables import CSVTable, ParquetTable, TableDataset
 __all__ = [
     "ArraysDataset",
     "CSVTable",
+    "CSVTablesDataset",
     "EventStoresDataset",
     "FigureJSON",
     "FolderDataset",

@@ -38,6 +38,8 @@ from crm_pipelines.reporting.names import (
 from crm_pipelines.reporting.paper_b_sections import engagement_tables
 from crm_pipelines.reporting.paper_c import data_set_of as paper_c_data_set_of
 from crm_pipelines.reporting.paper_c_sections import RiskView, four_tables, risk_view
+from crm_pipelines.reporting.paper_e import data_set_of as paper_e_data_set_of
+from crm_pipelines.reporting.paper_e_sections import recommendation_tables
 from crm_pipelines.reporting.paper_sections import five_tables
 from crm_pipelines.reporting.paper_table import PaperTable
 from crm_pipelines.reporting.published import data_set_of
@@ -56,6 +58,7 @@ from crm_pipelines.runs import NOT_APPLICABLE
 
 RISK: Final = "risk"
 ENGAGEMENT: Final = "engagement"
+RECOMMENDATION: Final = "recommendation"
 
 
 @dataclass(frozen=True)
@@ -249,6 +252,8 @@ def _tables(pipeline: PipelineResults, source: str, anchor: str) -> tuple[PaperT
     """The tables of the pipeline's paper."""
     if pipeline.name == ENGAGEMENT:
         return engagement_tables(pipeline, anchor)
+    if pipeline.name == RECOMMENDATION:
+        return recommendation_tables(pipeline, source, anchor)
     return (four_tables if pipeline.name == RISK else five_tables)(pipeline, source, anchor)
 
 
@@ -256,6 +261,8 @@ def _published(pipeline: str, source: str) -> str:
     """The paper whose published figures stand beside ours; empty where there are none for this source."""
     if pipeline == ENGAGEMENT:
         return ""
+    if pipeline == RECOMMENDATION:
+        return "E" if paper_e_data_set_of(source) is not None else ""
     if pipeline == RISK:
         return "C" if paper_c_data_set_of(source) is not None else ""
     return "A" if data_set_of(source) is not None else ""

@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 PREPROCESSING: Final = "preprocessing"
 RECORDS: Final = "records"
 SEQUENCES: Final = "sequences"
+PRODUCTS: Final = "products"
 REPORT_FILE: Final = "index.html"
 
 _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
@@ -62,6 +63,11 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "world_scores": ("seed", MODEL, METRIC, RESULT_VALUE),
     "policy": ("policy", RESULT_VALUE, "low", "high", "cost_per_contact", "matched", N),
     "effects": ("action", "effect", "contacts"),
+    "acceptance": (MODEL, "part", "bin", "stated", "observed", "pairs", "taken", "customers", "customers_taking"),
+    "transfer": (
+        *(PROTOCOL, "share", "customers", "events", "with_transfer", "without_transfer"),
+        *("difference", "low", "high", N),
+    ),
     "explanations": (*_EXPLAINED, "rank", "side", "past_event", "past_item", "past_behaviour", "days_ago", "weight"),
 }
 """Columns of the result files of a pipeline."""
@@ -79,7 +85,8 @@ _NUMBERS: Final = {
     FOLD, SEED, RESULT_VALUE, N, "difference", "low", "high", "customers", "macro_f1", "bin", "confidence",
     "frequency", "accuracy", "share", "weight", "same_age", "x", "y", "own_x", "own_y", "probability", "rank",
     "days_ago", "threshold", "precision", "lift", "position", "attribution", "permutation", "decile", "risk",
-    "observed", "amount_coverage", "epoch", "loss", "cost_per_contact", "matched", "effect", "contacts", *_RATES,
+    "observed", "amount_coverage", "epoch", "loss", "cost_per_contact", "matched", "effect", "contacts", "stated",
+    "pairs", "taken", "customers_taking", "events", "with_transfer", "without_transfer", *_RATES,
 }  # fmt: skip
 
 
@@ -120,6 +127,8 @@ class PipelineResults:
     world_scores: pd.DataFrame = field(default_factory=lambda: empty_table("world_scores"))
     policy: pd.DataFrame = field(default_factory=lambda: empty_table("policy"))
     effects: pd.DataFrame = field(default_factory=lambda: empty_table("effects"))
+    acceptance: pd.DataFrame = field(default_factory=lambda: empty_table("acceptance"))
+    transfer: pd.DataFrame = field(default_factory=lambda: empty_table("transfer"))
     environment: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -244,7 +253,7 @@ def _read_source(folder: Path) -> SourceResults | None:
             pipeline
             for child in sorted(folder.iterdir())
             if child.is_dir()
-            and child.name not in (PREPROCESSING, RECORDS, SEQUENCES)
+            and child.name not in (PREPROCESSING, RECORDS, SEQUENCES, PRODUCTS)
             and (pipeline := _read_pipeline(child)) is not None
         ),
         records=_read_records(folder / RECORDS),

@@ -1,6 +1,9 @@
 """One's own tables: CSV with a header line, JSON lines or parquet, their columns named in the source block."""
 
+from dataclasses import replace
 from typing import Final
+
+import ibis
 
 from crm_pipelines import columns as c
 from crm_pipelines.config import SourceSpec
@@ -30,6 +33,10 @@ def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
             f"Source '{spec.title}': 'interactions.columns' maps '{unknown[0]}', which is none of {', '.join(MAPPABLE)}"
         )
     log = raw.read(spec.interactions.file)
+    if spec.interactions.one_kind and named.get(c.BEHAVIOUR, c.BEHAVIOUR) not in log.columns:
+        label = next(iter(spec.interactions.behaviours))
+        kinds = {named.get(c.BEHAVIOUR, c.BEHAVIOUR): ibis.literal(label)}
+        log = replace(log, table=log.table.mutate(**kinds), columns=(*log.columns, *kinds))
     target = c.VALUE if spec.interactions.rating_classes else c.BEHAVIOUR
     needed = dict.fromkeys((c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, target, *named))
     names = {name: named.get(name, name) for name in MAPPABLE if name in needed or name in log.columns}

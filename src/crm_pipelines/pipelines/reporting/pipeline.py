@@ -11,11 +11,13 @@ EXPLANATIONS: Final = ("attention_by_day", "attention_by_feature", "embedding_ma
 TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability")
 SCORED: Final = ("risk_curves", "risk_attention", "risk_importance", "risk_intervals", "risk_scores")
 DECIDED: Final = ("engagement_curves", "engagement_plans", "engagement_policy", "engagement_effects")
+RECOMMENDED: Final = ("recommendation_transfer", "recommendation_acceptance", "product_recommendations")
 WORLD: Final = ("world_losses", "world_scores")
 WRITTEN_BEFORE: Final = {
     "coldstart": (*(f"coldstart_{table}" for table in TABLES), *EXPLANATIONS),
     "risk": (*(f"risk_{table}" for table in TABLES), *SCORED),
     "engagement": (*(f"engagement_{table}" for table in TABLES), *DECIDED, *WORLD),
+    "recommendation": (*(f"recommendation_{table}" for table in TABLES), *RECOMMENDED),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
 
@@ -32,7 +34,8 @@ def create_pipeline(models: str = "coldstart") -> Pipeline:
             node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
         ]
     )
-    return {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement}[models]() + page
+    made = {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement, "recommendation": _recommendation}
+    return made[models]() + page
 
 
 def _figures(models: str) -> list[Node]:
@@ -112,5 +115,30 @@ def _engagement() -> Pipeline:
                 name="make_paper_b_figures",
             ),
             *_figures("engagement"),
+        ]
+    )
+
+
+def _recommendation() -> Pipeline:
+    """Tables and figures of paper E."""
+    return Pipeline(
+        [
+            node(
+                nodes.make_paper_e_tables,
+                [
+                    "recommendation_metrics",
+                    "recommendation_efficiency",
+                    "recommendation_comparisons",
+                    "params:source",
+                ],
+                [f"paper_e_table_{number}" for number in range(1, 5)],
+                name="make_paper_e_tables",
+            ),
+            node(
+                nodes.make_recommendation_figures,
+                ["recommendation_metrics", "recommendation_efficiency", "recommendation_transfer"],
+                [f"paper_e_figure_{number}" for number in range(6, 9)] + ["recommendation_transfer_figure"],
+                name="make_recommendation_figures",
+            ),
         ]
     )
