@@ -309,6 +309,7 @@ class OfferSpec(Parameters):
         period: what is predicted at once after the cut in time: the ``rest`` of the log, or each calendar ``month``.
         eligible: product -> who may be offered it; products not named are for everybody.
         withdrawn: products that are no longer offered.
+        fewest_relevant: products that a customer of the protocol ``held_out`` must take beside those shown.
         protocols: of `recommendation`, the first of them that of the ablation; those that the log allows where empty.
         pretrain: name of another block, whose log the model is pre-trained on; the part to learn from where empty.
     """
@@ -320,6 +321,7 @@ class OfferSpec(Parameters):
     period: Literal["rest", "month"] = "rest"
     eligible: dict[str, EligibilityRule] = {}
     withdrawn: tuple[str, ...] = ()
+    fewest_relevant: int = Field(default=1, ge=1)
     protocols: tuple[Literal["time", "leave_last_out", "held_out"], ...] = ()
     pretrain: str = ""
 

@@ -53,6 +53,8 @@ AT_ONCE: Final = 512
 DRAWN_BY: Final = 7
 """Seed of the sampled products: the same for every model."""
 TRIES: Final = 24
+SAME: Final = 1e-6
+"""Spread of a row's log-probabilities below which they are one and the same."""
 
 _CODE: Final = (
     "sequences",
@@ -113,8 +115,11 @@ def predict(model: SequenceModel, inputs: ProductInputs) -> pd.DataFrame:
 def offered_scores(model: SequenceModel, inputs: ProductInputs, queries: Queries) -> tuple[np.ndarray, Bools]:
     """(Q, I) float64 logarithms of probabilities among what is offered, minus infinity elsewhere; and what that is."""
     offered = inputs.offered(queries)
-    offered[queries.relevant.owner, queries.relevant.items] = True  # by their making they are
-    scores = np.where(offered, model.log_probabilities(inputs.before(queries)).astype(np.float64), -np.inf)
+    found = model.log_probabilities(inputs.before(queries)).astype(np.float64)
+    # A model that knows nothing without a history says the same of every product; popularity answers in its place.
+    silent = (queries.end == inputs.start[queries.customer]) & (np.ptp(found, axis=1) < SAME)
+    found[silent] = np.log(inputs.popularity + 1e-9)
+    scores = np.where(offered, found, -np.inf)
     some = offered.any(axis=1)
     scores[some] = log_softmax(scores[some], axis=1)
     return scores, offered
@@ -241,5 +246,5 @@ def tabulate(runs: Iterable[StoredRun], challengers: Sequence[str], resamples: i
                 both = {model: by_model[model], **variants}
                 where_ = {**context, PROTOCOL: protocol}
                 comparisons.append(compare_values(both, [model], name, COMPARED, resamples, seed, where_))
-    empty = pd.DataFrame()
+    empty = stack([])
     return Tables(stack(metrics), stack(efficiency), stack(comparisons), empty, empty, stack(training), environment)

@@ -374,14 +374,21 @@ def _grouped(row: Ints, items: Ints, n: int) -> Histories:
 
 
 def _shots(
-    inputs: ProductInputs, arrays: Mapping[str, NDArray[Any]], spec: SourceSpec, customers: Ints, begin: Ints, end: Ints
+    inputs: ProductInputs,
+    arrays: Mapping[str, NDArray[Any]],
+    spec: SourceSpec,
+    customers: Ints,
+    begin: Ints,
+    end: Ints,
+    fewest: int = 1,
 ) -> dict[str, Queries]:
     """k-shot queries of customers who begin at ``begin``: k products are shown, the rest before ``end`` is relevant."""
     found = {}
     for k in SHOTS:
         enough = end - begin > k
         who, at = customers[enough], begin[enough] + k
-        found[c.cold_slice(c.CUSTOMER, k)] = make_queries(inputs, arrays, who, at, at, end[enough], spec)
+        queries = make_queries(inputs, arrays, who, at, at, end[enough], spec)
+        found[c.cold_slice(c.CUSTOMER, k)] = queries.of(np.flatnonzero(np.diff(queries.relevant.start) >= fewest))
     return found
 
 
@@ -405,7 +412,7 @@ def _ask_held_out(
     begin, end = inputs.start[:-1], inputs.start[1:]
     parts = []
     for rows in (np.flatnonzero(validated > inputs.known_until), np.flatnonzero(end > validated)):
-        shots = _shots(inputs, anything, spec, rows, begin[rows], end[rows])
+        shots = _shots(inputs, anything, spec, rows, begin[rows], end[rows], spec.offers.fewest_relevant)
         parts.append({c.SLICE_ALL: shots[c.cold_slice(c.CUSTOMER, 1)], **shots})
     return parts[0], parts[1]
 

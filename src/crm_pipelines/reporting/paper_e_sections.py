@@ -30,8 +30,8 @@ SHOWN: Final = (
 PLUS: Final = "product_transformer_plus"
 _PAIRS: Final = (
     "Ranks are among all products that the customer does not hold and may be offered. The paper's precision, recall "
-    "and F1 are on as many products drawn at random as products taken (it names no sampling); there to say yes always has "
-    "F1 .667, and a high figure says little about a list."
+    "and F1 are on as many products drawn at random as products taken (it names no sampling); to say yes always has F1 "
+    ".667 there, and a high figure says little about a list."
 )
 
 
