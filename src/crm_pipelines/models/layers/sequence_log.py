@@ -174,7 +174,7 @@ def _rows(items: np.ndarray, targets: np.ndarray, piece: np.ndarray, customer: n
     place = np.arange(piece.shape[1])
     since = place - np.maximum.accumulate(np.where(fresh, place, 0), axis=1)
     parts = (items, targets, piece, since, customer)
-    return Rows(*(torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in parts))
+    return Rows(*(torch.from_numpy(np.array(part, dtype=np.int64, order="C")) for part in parts))
 
 
 def history_rows(histories: Histories, width: int, begin: int | None = None) -> tuple[Rows, Tensor]:

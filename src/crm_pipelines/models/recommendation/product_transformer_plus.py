@@ -1,11 +1,11 @@
-"""Product Transformer+: transformers, counts and linear item models, pooled by how much of a customer is known. Leaves
-the paper.
+"""Product Transformer+: transformers, counts and linear item models, pooled by how much of a customer is known.
 
-Idea: who holds nothing is best told by what people like him take; who holds much, by what goes together; a network
-is between the two and knows both. So the weights of the logarithmic pool differ by the length of the history: nothing,
-one or two products, three or four, more. They are those at which the products taken in validation are most likely,
-asked the way the test asks: the first k shown, the rest relevant. Two of three networks learn to predict any later
-product and not only the next one, since a list is judged by all of them. What was tried: ``docs/papers/E.md``.
+It leaves the paper. Idea: who holds nothing is best told by what people like him take; who holds much, by what goes
+together; a network is between the two and knows both. So the weights of the logarithmic pool differ by the length of
+the history: nothing, one or two products, three or four, more. They are those of the best lists (NDCG@10) on
+validation's queries, which are asked the way the test asks: the first k shown, the rest relevant; the search begins
+where what was taken is likeliest. Two of three networks learn to predict any later product and not only the next one,
+since a list is judged by all of them. What was tried: ``docs/papers/E.md``.
 """
 
 import json
@@ -17,20 +17,22 @@ from pydantic import Field
 
 from crm_pipelines.config import Parameters
 from crm_pipelines.errors import UserError
-from crm_pipelines.models.layers.pooling import pool_weights, pooled
+from crm_pipelines.models.layers.pooling import list_weights, pool_weights, pooled
+from crm_pipelines.models.recommendation.neighbour_mixture import NeighbourMixture, NeighbourMixtureConfig
 from crm_pipelines.models.recommendation.product_transformer import ProductTransformer, ProductTransformerConfig
 from crm_pipelines.models.recommendation.segment_popularity import SegmentPopularity, SegmentPopularityConfig
 from crm_pipelines.models.sequence.ease import EASE, EASEConfig
 from crm_pipelines.models.sequence.item_knn import ItemKNN, ItemKNNConfig
 from crm_pipelines.models.sequence.markov import Markov, MarkovConfig
-from crm_pipelines.recommendation.inputs import ProductInputs, Queries
+from crm_pipelines.models.sequence.neural import SequenceTraining
+from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
 
 SEED_STEP = 1_000
-POOLED_ON = 1_500
-"""Most pairs of a query and a relevant product by which the weights of a length are fitted."""
-FEWEST = 60
-"""Pairs below which a length shares the weights of all."""
+POOLED_ON = 400
+"""Most queries of a slice by which the weights of a length are chosen."""
+FEWEST = 50
+"""Queries below which a length shares the weights of all."""
 LENGTHS = (0, 1, 3, 5)
 """Lengths of the history from which the weights are others."""
 
@@ -39,15 +41,19 @@ class ProductTransformerPlusConfig(Parameters):
     """The members' parameters.
 
     Attributes:
-        network: of the transformers. members: transformers that predict the next product; far: those that predict any
-            later one.
-        segments, markov, ease, item_knn: of the other members.
+        network: of the transformers that predict the next product. members: how many of them.
+        far_network: of the transformers that predict any later product. far: how many of them.
+        segments, neighbours, markov, ease, item_knn: of the other members.
     """
 
     network: ProductTransformerConfig = ProductTransformerConfig()
     members: int = Field(default=1, ge=0)
-    far: int = Field(default=1, ge=0)
+    far_network: ProductTransformerConfig = ProductTransformerConfig(
+        rest=True, graph=False, transfer=False, dropout=0.3, training=SequenceTraining(epochs=40, learning_rate=3e-3)
+    )
+    far: int = Field(default=2, ge=0)
     segments: SegmentPopularityConfig = SegmentPopularityConfig()
+    neighbours: NeighbourMixtureConfig = NeighbourMixtureConfig()
     markov: MarkovConfig = MarkovConfig()
     ease: EASEConfig = EASEConfig()
     item_knn: ItemKNNConfig = ItemKNNConfig()
@@ -61,13 +67,11 @@ class ProductTransformerPlus:
 
     def __init__(self, config: ProductTransformerPlusConfig, seed: int = 42) -> None:
         self.config, self.seed = config, seed
-        kinds = [False] * config.members + [True] * config.far
-        self.networks = [
-            ProductTransformer(config.network.model_copy(update={"rest": rest}), seed + SEED_STEP * place)
-            for place, rest in enumerate(kinds)
-        ]
+        kinds = [config.network] * config.members + [config.far_network] * config.far
+        self.networks = [ProductTransformer(kind, seed + SEED_STEP * place) for place, kind in enumerate(kinds)]
         self.others: dict[str, Any] = {
             "segments": SegmentPopularity(config.segments, seed),
+            "neighbours": NeighbourMixture(config.neighbours, seed),
             "markov": Markov(config.markov, seed),
             "ease": EASE(config.ease, seed),
             "item_knn": ItemKNN(config.item_knn, seed),
@@ -83,41 +87,36 @@ class ProductTransformerPlus:
         ]
         for other in self.others.values():
             other.fit(inputs)
-        draw = np.random.default_rng(self.seed)
-        queries = list(inputs.validating.values())
-        everything = [self._pairs(inputs, queries, None, draw)]
-        shared = pool_weights(*everything[0])
+        shared = self._weighted(inputs, None)
         for place in range(len(LENGTHS)):
-            parts, chosen = self._pairs(inputs, queries, place, draw)
-            self.weights[place] = pool_weights(parts, chosen) if len(chosen) >= FEWEST else shared
+            found = self._weighted(inputs, place)
+            self.weights[place] = shared if found is None else found
         return history
 
-    def _pairs(
-        self, inputs: ProductInputs, asked: list[Queries], place: int | None, draw: np.random.Generator
-    ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Members' logarithms (N, I), offered products only, and the relevant product of each of N drawn pairs."""
-        parts: list[list[np.ndarray]] = []
-        chosen: list[np.ndarray] = []
+    def _weighted(self, inputs: ProductInputs, place: int | None) -> np.ndarray | None:
+        """Weights (K,) for histories of one of `LENGTHS`, or of all; None where validation asks too few of them."""
+        draw = np.random.default_rng(self.seed)
+        asked = []
+        for queries in inputs.validating.values():
+            length = bucket(queries.end - inputs.start[queries.customer])
+            fitting = np.ones(len(queries), dtype=bool) if place is None else length == place
+            rows = np.flatnonzero(fitting & (np.diff(queries.relevant.start) > 0))
+            if len(rows) > POOLED_ON:
+                rows = np.sort(draw.choice(rows, POOLED_ON, replace=False))
+            asked.append(queries.of(rows))
+        if sum(map(len, asked)) < FEWEST:
+            return None if place is not None else np.full(self.weights.shape[1], 1 / self.weights.shape[1])
+        tables: list[list[np.ndarray]] = []
+        relevant = []
         for queries in asked:
-            length = queries.end - inputs.start[queries.customer]
-            fitting = np.ones(len(queries), dtype=bool) if place is None else bucket(length) == place
-            counts = np.diff(queries.relevant.start)
-            rows = np.flatnonzero(fitting & (counts > 0))
-            if not len(rows):
-                continue
-            most = max(1, POOLED_ON // len(asked))
-            drawn = np.sort(draw.choice(rows, min(most, len(rows)), replace=False))
-            drawn = np.repeat(drawn, max(1, min(5, most // len(drawn))))
-            some = queries.of(drawn)
-            at = some.relevant.start[:-1] + (draw.random(len(drawn)) * counts[drawn]).astype(np.int64)
-            offered = inputs.offered(some)
-            members = self._members(inputs.before(some))
-            parts.append([np.where(offered, member, -np.inf) for member in members])
-            chosen.append(some.relevant.items[at])
-        if not chosen:
-            n = len(self.networks) + len(self.others)
-            return [np.empty((0, inputs.n_items))] * n, np.empty(0, dtype=np.int64)
-        return [np.concatenate(several) for several in zip(*parts, strict=True)], np.concatenate(chosen)
+            offered = inputs.offered(queries)
+            tables.append([np.where(offered, member, -np.inf) for member in self._members(inputs.before(queries))])
+            wanted = np.zeros(offered.shape, dtype=bool)
+            wanted[queries.relevant.owner, queries.relevant.items] = True
+            relevant.append(wanted)
+        parts, wanted = [np.concatenate(several) for several in zip(*tables, strict=True)], np.concatenate(relevant)
+        drawn = draw.random(wanted.shape) * wanted  # one of the relevant products of each query
+        return list_weights(parts, wanted, pool_weights(parts, drawn.argmax(axis=1)))
 
     def _members(self, histories: Histories) -> list[np.ndarray]:
         """Logarithms of probabilities (B, I) of each member."""

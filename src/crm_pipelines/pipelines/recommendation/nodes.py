@@ -64,8 +64,9 @@ def _within_budget(main: Any, most_events: int | None) -> Any:
     from crm_pipelines.benchmark.running import within_budget
 
     main = within_budget(main, most_events)
-    if hasattr(main, "network"):
-        return main.model_copy(update={"network": _within_budget(main.network, most_events)})
+    if hasattr(main, "far_network"):
+        networks = {name: _within_budget(getattr(main, name), most_events) for name in ("network", "far_network")}
+        return main.model_copy(update=networks)
     if most_events is not None and hasattr(main, "pretraining"):
         less = main.pretraining.model_copy(update={"most_events": min(main.pretraining.most_events, most_events)})
         return main.model_copy(update={"pretraining": less})
