@@ -14,10 +14,10 @@ LOCK := pyproject.toml constraints.txt
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev coldstart risk engagement feedback check scoring simulate test test-spark lint format viz notebook clean
+.PHONY: help install install-dev coldstart risk engagement feedback recommendation check scoring simulate test test-spark lint format viz notebook clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Create .venv with everything that the pipelines need (about 2 GB, some minutes)
 
@@ -40,6 +40,9 @@ scoring: $(VENV)/.installed ## Score today's customers by the models kept
 
 feedback: $(VENV)/.installed ## Read what customers write: sentiment, entities, themes, and report on it
 	$(BIN)/kedro run --pipelines=feedback $(ARGS)
+
+recommendation: $(VENV)/.installed ## Recommend the next products of each customer, and report on it
+	$(BIN)/kedro run --pipelines=recommendation $(ARGS)
 
 simulate: $(VENV)/.installed ## Write the demo world anew
 	$(BIN)/kedro run --pipelines=simulate $(ARGS)

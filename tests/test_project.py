@@ -69,7 +69,7 @@ def test_results_of_every_source_lie_apart_and_below_the_data_root(project):
         if name.startswith("params:") or name == "parameters":
             continue
         described = str(catalog[name])
-        if name in {"demo_world", "raw_files"}:
+        if name in {"demo_world", "platforms", "raw_files"}:
             assert "/raw" in described
         else:
             assert "elsewhere/0" in described
@@ -126,6 +126,7 @@ def test_nothing_of_a_run_or_of_a_person_is_committed(project):
         "data/08_reporting/index.html": True,
         "data/01_raw/taobao_user_behavior/UserBehavior.csv": True,
         "data/01_raw/demo/UserBehavior.csv": False,
+        "data/01_raw/fprt/purchases.csv": False,
         "data/01_raw/README.md": False,
         "conf/local/parameters/sources.yml": True,
         "conf/local/.gitkeep": False,

@@ -127,8 +127,8 @@ class InteractionsSpec(Parameters):
 
     @property
     def one_kind(self) -> bool:
-        """Whether every event is of the same kind, by the block."""
-        return not (self.behaviours or self.rating_classes)
+        """Whether every event is of the same kind, by the block: at most one class is named."""
+        return not self.rating_classes and len(self.behaviours) < 2
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -420,6 +420,53 @@ class AnnotatedSpec(Parameters):
     test: RelativePath
 
 
+class EligibilityRule(Parameters):
+    """Who may be offered a product; a customer must satisfy every line, and one without the attribute satisfies none.
+
+    Attributes:
+        values: categorical customer attribute -> values of which it must have one.
+        at_least, at_most: numeric customer attribute -> its bound, inclusive.
+    """
+
+    values: dict[str, tuple[str, ...]] = {}
+    at_least: dict[str, float] = {}
+    at_most: dict[str, float] = {}
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Every attribute that the rule reads."""
+        return (*self.values, *self.at_least, *self.at_most)
+
+
+class OfferSpec(Parameters):
+    """What a log says about products taken, for recommendation.
+
+    Attributes:
+        takes: classes that count as taking a product; all but ``ends`` where empty.
+        ends: classes that end the holding of one.
+        predicted: classes among ``takes`` that are predicted after the cut in time; all of them where empty. What
+            was held from the beginning is known, but nobody chose it then.
+        repeats: a product that is held may be taken again, as goods of a shop are.
+        period: what is predicted at once after the cut in time: the ``rest`` of the log, or each calendar ``month``.
+        eligible: product -> who may be offered it; products not named are for everybody.
+        withdrawn: products that are no longer offered.
+        fewest_relevant: products that a customer of the protocol ``held_out`` must take beside those shown.
+        protocols: of `recommendation`, the first of them that of the ablation; those that the log allows where empty.
+        pretrain: name of another block, whose log the model is pre-trained on; the part to learn from where empty.
+    """
+
+    takes: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
+    repeats: bool = False
+    period: Literal["rest", "month"] = "rest"
+    eligible: dict[str, EligibilityRule] = {}
+    withdrawn: tuple[str, ...] = ()
+    fewest_relevant: int = Field(default=1, ge=1)
+    protocols: tuple[Literal["time", "leave_last_out", "held_out"], ...] = ()
+    pretrain: str = ""
+
+
 class SourceSpec(Parameters):
     """One block of ``sources:``; everything the project knows about a data source.
 
@@ -445,10 +492,14 @@ class SourceSpec(Parameters):
         training_events: most events a network sees in training, all passes together, where that is to be quick.
         most_seeds: most seeds run, where that is to be quick.
         sequence_events: most items that a network of the next item reads in training, where that is to be quick.
+        offers: how products taken are read from the log, for recommendation.
+        products: a block of the same form that recommendation reads in place of this one.
     """
 
     title: str
-    reader: Literal["demo", "taobao", "amazon", "movielens", "item_sequences", "tables"] | None = None
+    reader: (
+        Literal["demo", "taobao", "amazon", "movielens", "item_sequences", "holdings", "market", "tables"] | None
+    ) = None
     log: InteractionsSpec | None = Field(default=None, alias="interactions")
     table: RecordsSpec | None = Field(default=None, alias="records")
     texts: dict[str, DocumentsSpec] = Field(default={}, alias="documents")
@@ -468,6 +519,8 @@ class SourceSpec(Parameters):
     training_events: int | None = Field(default=None, ge=1)
     most_seeds: int | None = Field(default=None, ge=1)
     sequence_events: int | None = Field(default=None, ge=1)
+    offers: OfferSpec = OfferSpec()
+    products: "SourceSpec | None" = None
 
     @field_validator("extra_files")
     @classmethod

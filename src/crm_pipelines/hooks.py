@@ -30,9 +30,9 @@ from crm_pipelines.runtime_parameters import (
 logger = logging.getLogger(__name__)
 
 PARAMETER = "params:"
-_MODEL_CONFIG = re.compile(r"params:((coldstart|risk|engagement|feedback|profile)\.(\w+)\.config)")
-_CHALLENGERS = re.compile(r"params:((coldstart|risk|engagement|feedback|profile)\.challengers)")
-_RUNS = re.compile(r"params:((coldstart|risk|engagement|feedback|profile)\.runs)")
+_MODEL_CONFIG = re.compile(r"params:((coldstart|risk|engagement|feedback|profile|recommendation)\.(\w+)\.config)")
+_CHALLENGERS = re.compile(r"params:((coldstart|risk|engagement|feedback|profile|recommendation)\.challengers)")
+_RUNS = re.compile(r"params:((coldstart|risk|engagement|feedback|profile|recommendation)\.runs)")
 
 
 class PrepareParameters:
@@ -84,6 +84,7 @@ def _model_class(pipeline: str, name: str) -> Any:
         LEAKY_ROWS,
         SEQUENCE_MODELS,
         behaviour_model,
+        product_model,
         risk_model,
         sequence_model,
         text_model,
@@ -93,6 +94,8 @@ def _model_class(pipeline: str, name: str) -> Any:
         return behaviour_model(name)
     if pipeline == "feedback":
         return text_model(name)
+    if pipeline == "recommendation":
+        return product_model(name)
     if pipeline == "engagement" and name in SEQUENCE_MODELS:
         return sequence_model(name)
     return risk_model(LEAKY_ROWS.get(name, name))
@@ -103,6 +106,7 @@ def _check_models(pipeline: str, parameter: str, models: object) -> None:
     from crm_pipelines.models.registry import (
         BEHAVIOUR_MODELS,
         CHURN_MODELS,
+        PRODUCT_MODELS,
         PURCHASE_MODELS,
         RISK_ROWS,
         SEQUENCE_MODELS,
@@ -115,6 +119,7 @@ def _check_models(pipeline: str, parameter: str, models: object) -> None:
         "engagement": (*SEQUENCE_MODELS, *CHURN_MODELS),
         "feedback": TEXT_MODELS,
         "profile": PURCHASE_MODELS,
+        "recommendation": PRODUCT_MODELS,
     }
     known = of_pipeline[pipeline]
     if not isinstance(models, list | tuple):

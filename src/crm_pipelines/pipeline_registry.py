@@ -19,6 +19,8 @@ STAGES = (
     "feedback",
     "purchases",
     "profile",
+    "products",
+    "recommendation",
     "scoring",
     "reporting",
 )
@@ -29,6 +31,7 @@ CHAINS = {
     "risk": ("records", "risk", "reporting"),
     "engagement": ("sequences", "engagement", "reporting"),
     "feedback": ("documents", "feedback", "purchases", "profile", "reporting"),
+    "recommendation": ("products", "recommendation", "reporting"),
 }
 """Pipelines run by the name of a paper's stage, with everything that comes before and after it."""
 

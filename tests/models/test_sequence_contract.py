@@ -147,7 +147,7 @@ def test_the_loss_falls(name):
 
 
 def test_the_pool_leans_on_whoever_knows(tmp_path):
-    from crm_pipelines.models.sequence.sequence_transformer_plus import pool_weights
+    from crm_pipelines.models.layers.pooling import pool_weights
 
     draw = np.random.default_rng(0)
     chosen = draw.integers(0, 5, 200)

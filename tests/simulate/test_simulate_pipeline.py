@@ -63,7 +63,7 @@ def test_the_pipeline_turns_parameters_into_the_world(tiny: SimulateParameters) 
     catalog = DataCatalog(
         {"params:simulate": MemoryDataset(tiny, copy_mode="assign"), "demo_world": MemoryDataset(copy_mode="assign")}
     )
-    SequentialRunner().run(create_pipeline(), catalog)
+    SequentialRunner().run(create_pipeline().only_nodes("simulate_world"), catalog)
     world = catalog.load("demo_world")
     assert isinstance(world, World)
     assert len(world.customers) == tiny.customers

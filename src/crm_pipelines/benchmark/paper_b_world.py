@@ -123,7 +123,8 @@ def _sequence(world: PaperWorld, learnt: Any, tested: Any, seed: int) -> tuple[A
     def rows(ids: torch.Tensor) -> Rows:
         codes = items[ids]
         place = torch.arange(RATINGS - 1).expand(len(ids), -1)
-        return Rows(codes[:, :-1], codes[:, 1:], torch.zeros_like(place), place)
+        nothing = torch.zeros_like(place)
+        return Rows(codes[:, :-1], codes[:, 1:], nothing, place, nothing)
 
     def scores(ids: torch.Tensor) -> torch.Tensor:
         """(B, 3, I) of each step, given the true ones before it."""
@@ -159,7 +160,8 @@ def _decoded(network: CausalTransformer, given: torch.Tensor) -> torch.Tensor:
     codes = given
     for _ in range(RATINGS - GIVEN):
         place = torch.arange(codes.shape[1]).expand(len(codes), -1)
-        states = network.states(Rows(codes, codes, torch.zeros_like(place), place))[:, -1]
+        nothing = torch.zeros_like(place)
+        states = network.states(Rows(codes, codes, nothing, place, nothing))[:, -1]
         scores = network.scores(states).scatter(1, codes, -torch.inf)
         codes = torch.cat([codes, scores.argmax(dim=1, keepdim=True)], dim=1)
     return codes[:, GIVEN:]

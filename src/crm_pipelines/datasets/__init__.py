@@ -7,6 +7,7 @@ either the old content or the new. Nothing is pickled, and no class is chosen by
 from crm_pipelines.datasets.files import FigureJSON, HTMLFile, JSONFile
 from crm_pipelines.datasets.folders import (
     ArraysDataset,
+    CSVTablesDataset,
     EncodersDataset,
     EventStoresDataset,
     FolderDataset,
@@ -23,6 +24,7 @@ from crm_pipelines.datasets.tables import CSVTable, OptionalTable, ParquetTable,
 __all__ = [
     "ArraysDataset",
     "CSVTable",
+    "CSVTablesDataset",
     "EncodersDataset",
     "EventStoresDataset",
     "FigureJSON",

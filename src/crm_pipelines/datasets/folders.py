@@ -15,6 +15,7 @@ from crm_pipelines.streamed import StreamedArray
 
 if TYPE_CHECKING:
     import ibis
+    import pandas as pd
     from scipy.sparse import csr_array
 
     from crm_pipelines.events.store import EventStore
@@ -178,6 +179,19 @@ class WorldDataset(FolderDataset[Any, Path]):
         from crm_pipelines.simulate.writers import write_world
 
         write_world(data, folder)
+
+    def read(self, folder: Path) -> Path:
+        """The folder itself."""
+        return folder
+
+
+class CSVTablesDataset(FolderDataset["Mapping[str, pd.DataFrame]", Path]):
+    """Raw tables by name, a CSV file with a header each; readers of sources read them like anybody's."""
+
+    def write(self, data: "Mapping[str, pd.DataFrame]", folder: Path) -> None:
+        """One file per table."""
+        for name, table in data.items():
+            table.to_csv(_member(folder, name, ".csv"), index=False, lineterminator="\n")
 
     def read(self, folder: Path) -> Path:
         """The folder itself."""

@@ -138,18 +138,38 @@ def compare_ranks(
     Raises:
         ValueError: models were tested on different events.
     """
+
+    def valued(table: pd.DataFrame) -> pd.DataFrame:
+        rows = table[table[SLICE] == slice_name].sort_values(EVENT_ID, kind="stable")
+        return rows[[EVENT_ID, CUSTOMER]].assign(**per_event(rows))
+
+    values = {model: [valued(table) for table in tables] for model, tables in ranks_by_model.items()}
+    return compare_values(values, models, slice_name, metrics, resamples, seed, context)
+
+
+def compare_values(
+    values_by_model: Mapping[str, Sequence[pd.DataFrame]],
+    models: Sequence[str],
+    slice_name: str,
+    metrics: Sequence[str],
+    resamples: int = 1000,
+    seed: int = 0,
+    context: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """The same of metrics computed already: ``event_id, customer`` and a column for each metric, a row an event.
+
+    Raises:
+        ValueError: models were tested on different events.
+    """
     events: pd.DataFrame | None = None
     values: dict[str, dict[str, Floats]] = {}
-    for model, tables in ranks_by_model.items():
-        scored: list[dict[str, Floats]] = []
-        for table in tables:
-            rows = table[table[SLICE] == slice_name].sort_values(EVENT_ID, kind="stable")
+    for model, tables in values_by_model.items():
+        for rows in tables:
             if events is None:
                 events = rows[[EVENT_ID, CUSTOMER]].reset_index(drop=True)
             if not np.array_equal(events[EVENT_ID], rows[EVENT_ID]):
                 raise ValueError(f"slice '{slice_name}': '{model}' was tested on other events than the first model")
-            scored.append(per_event(rows))
-        values[model] = {metric: np.mean([each[metric] for each in scored], axis=0) for metric in metrics}
+        values[model] = {metric: np.mean([rows[metric].to_numpy() for rows in tables], axis=0) for metric in metrics}
     if events is None or not len(events):
         return pd.DataFrame(columns=[*(context or {}), *COMPARISON_COLUMNS])
     customers, place = np.unique(events[CUSTOMER], return_inverse=True)
@@ -158,7 +178,7 @@ def compare_ranks(
     sums = np.stack(
         [np.bincount(place, weights=values[model][metric] - values[peer][metric]) for model, peer, metric in pairs]
     ).astype(np.float64)  # (P, U)
-    drawn = _resampled(sums, size, resamples, seed) if len(events) >= MIN_N and len(customers) > 1 else None
+    drawn = resampled_means(sums, size, resamples, seed) if len(events) >= MIN_N and len(customers) > 1 else None
     rows_out = []
     for position, (model, peer, metric) in enumerate(pairs):
         low, high = interval(drawn[position]) if drawn is not None else (float("nan"), float("nan"))
@@ -170,8 +190,8 @@ def compare_ranks(
     return table
 
 
-def _resampled(sums: Floats, size: Floats, resamples: int, seed: int) -> Floats:
-    """(P, resamples) means of differences whose sums per customer (P, U) are given, over ``size`` (U,) events."""
+def resampled_means(sums: Floats, size: Floats, resamples: int, seed: int) -> Floats:
+    """(P, resamples) means of values whose sums per customer (P, U) are given, over ``size`` (U,) events."""
     random = np.random.default_rng(seed)
     parts = []
     step = max(1, min(resamples, CHUNK_VALUES // len(size)))

@@ -98,6 +98,23 @@ _TEXT: Final = {
 
 TEXT_MODELS: Final = tuple(_TEXT)
 
+_PRODUCT: Final = {
+    "popularity": ("sequence.popularity", "Popularity"),
+    "segment_popularity": ("recommendation.segment_popularity", "SegmentPopularity"),
+    "item_cf": ("sequence.item_knn", "ItemKNN"),
+    "trust_cf": ("recommendation.trust_cf", "TrustCF"),
+    "matrix_factorisation": ("recommendation.matrix_factorisation", "MatrixFactorisation"),
+    "ease": ("sequence.ease", "EASE"),
+    "lightgcn": ("recommendation.lightgcn", "LightGCN"),
+    "sasrec": ("sequence.sasrec", "SASRec"),
+    "dlrm": ("recommendation.dlrm", "DLRM"),
+    "product_transformer": ("recommendation.product_transformer", "ProductTransformer"),
+    "product_transformer_plus": ("recommendation.product_transformer_plus", "ProductTransformerPlus"),
+}
+"""name -> (module, class) below ``models``: which product next, by the contract of models of the next item."""
+
+PRODUCT_MODELS: Final = tuple(_PRODUCT)
+
 
 def behaviour_model(name: str) -> type[BehaviourModel]:
     """The class of a behaviour model.
@@ -151,6 +168,19 @@ def text_model(name: str) -> type[TextModel]:
     return model
 
 
+def product_model(name: str) -> type[SequenceModel]:
+    """The class of a recommender.
+
+    Raises:
+        UserError: there is no model of that name.
+    """
+    if name not in _PRODUCT:
+        raise UserError(f"there is no recommender '{name}'; known are {', '.join(PRODUCT_MODELS)}")
+    module, attribute = _PRODUCT[name]
+    model: type[SequenceModel] = getattr(import_module(f"crm_pipelines.models.{module}"), attribute)
+    return model
+
+
 def code_of(name: str) -> tuple[str, ...]:
     """Files below the package that determine what a behaviour model does, for `runs.code_version`.
 
@@ -172,6 +202,12 @@ def sequence_code_of(name: str) -> tuple[str, ...]:
 def text_code_of(name: str) -> tuple[str, ...]:
     """The same of a model of sentiment."""
     return _code("text", _TEXT[name][0])
+
+
+def product_code_of(name: str) -> tuple[str, ...]:
+    """The same of a recommender."""
+    family, module = _PRODUCT[name][0].split(".")
+    return _code(family, module)
 
 
 def _code(family: str, module: str) -> tuple[str, ...]:

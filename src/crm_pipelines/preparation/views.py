@@ -52,10 +52,11 @@ def build_store(clean: ibis.Table, items: ibis.Table, spec: SourceSpec) -> tuple
     Raises:
         UserError: the events have no times, or are all of one kind.
     """
-    if spec.interactions.in_order:
+    if spec.interactions.in_order or spec.interactions.one_kind:
+        times = "no times, only an order, and " if spec.interactions.in_order else ""
         raise UserError(
-            f"source '{spec.title}' has no times, only an order, and one kind of event: there is no behaviour to "
-            "predict; run --pipelines=engagement on it, or choose another source"
+            f"source '{spec.title}' has {times}one kind of event: there is no behaviour to predict; "
+            "run --pipelines=engagement or --pipelines=recommendation on it, or choose another source"
         )
     if len(spec.interactions.classes) < 2:
         raise UserError(

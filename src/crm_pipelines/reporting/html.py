@@ -40,6 +40,8 @@ from crm_pipelines.reporting.paper_c import data_set_of as paper_c_data_set_of
 from crm_pipelines.reporting.paper_c_sections import RiskView, four_tables, risk_view
 from crm_pipelines.reporting.paper_d_profile import PROFILE, behaviour_tables
 from crm_pipelines.reporting.paper_d_sections import feedback_tables
+from crm_pipelines.reporting.paper_e import data_set_of as paper_e_data_set_of
+from crm_pipelines.reporting.paper_e_sections import recommendation_tables
 from crm_pipelines.reporting.paper_sections import five_tables
 from crm_pipelines.reporting.paper_table import PaperTable
 from crm_pipelines.reporting.published import data_set_of
@@ -63,6 +65,7 @@ ENGAGEMENT: Final = "engagement"
 CONTACTS_SHOWN: Final = 20
 """Rows of the tables about today's customers; the files hold all of them."""
 FEEDBACK: Final = "feedback"
+RECOMMENDATION: Final = "recommendation"
 
 
 @dataclass(frozen=True)
@@ -337,6 +340,8 @@ def _tables(pipeline: PipelineResults, source: str, anchor: str) -> tuple[PaperT
         return behaviour_tables(pipeline, anchor)
     if pipeline.name == FEEDBACK:
         return feedback_tables(pipeline, anchor)
+    if pipeline.name == RECOMMENDATION:
+        return recommendation_tables(pipeline, source, anchor)
     return (four_tables if pipeline.name == RISK else five_tables)(pipeline, source, anchor)
 
 
@@ -344,6 +349,8 @@ def _published(pipeline: str, source: str) -> str:
     """The paper whose published figures stand beside ours; empty where there are none for this source."""
     if pipeline in (ENGAGEMENT, FEEDBACK, PROFILE):  # said beside each of their tables
         return ""
+    if pipeline == RECOMMENDATION:
+        return "E" if paper_e_data_set_of(source) is not None else ""
     if pipeline == RISK:
         return "C" if paper_c_data_set_of(source) is not None else ""
     return "A" if data_set_of(source) is not None else ""

@@ -74,6 +74,21 @@ MODELS: Final = {
     "vader": ModelName("VADER", "peer", 112, "A lexicon with rules; classes by its score."),
     "bilstm_crf": ModelName("BiLSTM-CRF", "paper", 206, "A recurrent network and features under a CRF, for entities."),
     "capital_rule": ModelName("Capitals and lists", "peer", 0, "Runs of capitalised words, typed by lists."),
+    "product_transformer": ModelName(
+        "Product Transformer",
+        "paper",
+        206,
+        "Transformer over products held, pre-trained elsewhere, and graph attention.",
+    ),
+    "product_transformer_plus": ModelName(
+        "Product Transformer+", "paper", 236, "Product Transformers, counts and linear item models, pooled by history."
+    ),
+    "segment_popularity": ModelName("Popularity by segment", "peer", 240, "What customers alike take most often."),
+    "item_cf": ModelName("Item-CF", "peer", 75, "Products near those held, by cosine."),
+    "trust_cf": ModelName("Trust-aware CF", "peer", 46, "What those hold whose choices agree with one's own."),
+    "matrix_factorisation": ModelName("Matrix factorisation", "peer", 150, "Implicit alternating least squares."),
+    "lightgcn": ModelName("LightGCN", "peer", 28, "Embeddings propagated along the customer-product graph."),
+    "dlrm": ModelName("DLRM, two towers", "peer", 292, "Attributes and bags of products, matched by inner products."),
     "lightgbm_leaky": ModelName(
         "LightGBM, leaky", "peer", 112, "Wrong on purpose: given columns known only after the outcome."
     ),
@@ -97,12 +112,13 @@ FOCUS_OF: Final = {
     ),
     "profile": ("hybrid", "hybrid_plus"),
     "feedback": ("cnn_gru", "cnn_gru_plus"),
+    "recommendation": ("product_transformer", "product_transformer_plus"),
 }
 """The same by pipeline."""
 
 SOURCE_ORDER: Final = (
     *("demo", "taobao", "amazon_instruments", "amazon_all_beauty", "movielens", "beauty_sequences"),
-    *("credit", "telco", "retail", "bank", "bank_additional"),
+    *("credit", "telco", "retail", "bank", "bank_additional", "santander", "fprt", "market"),
     *("womens_clothing", "airline_tweets", "wnut17"),
 )
 
@@ -162,6 +178,31 @@ METRICS: Final = {
         for k in (1, 5, 10, 20)
     },
     "ndcg@10": MetricName("NDCG@10", about="The same, an item at rank r counting 1 / log2(r + 1)."),
+    **{
+        f"recall@{k}": MetricName(f"Recall@{k}", about=f"Share of the products taken that are among the first {k}.")
+        for k in (5, 10, 20)
+    },
+    "map@7": MetricName(
+        "MAP@7", about="Mean average precision of the first seven, as the Santander competition had it."
+    ),
+    "coverage@10": MetricName(
+        "Coverage@10", lower_is_better=None, about="Share of all products that are on somebody's list of ten."
+    ),
+    "novelty@10": MetricName(
+        "Novelty@10", 2, None, "Mean surprise (bits) at a listed product, by how often it is taken by all."
+    ),
+    "popularity_divergence": MetricName(
+        "Popularity gap",
+        3,
+        True,
+        "How far lists are from what is taken in their shares of head, middle and tail; bits.",
+    ),
+    "pair_precision": MetricName(
+        "Precision, 1:1",
+        about="Of the pairs called wanted, among as many sampled products as taken ones, the right ones.",
+    ),
+    "pair_recall": MetricName("Recall, 1:1", about="Of the taken products, those called wanted."),
+    "pair_f1": MetricName("F1, 1:1", about="Of both; to call every pair wanted has .667."),
     "mrr": MetricName("MRR", about="Mean of one over the rank of the true item among all items."),
     "item_log_loss": MetricName(
         "Item log-loss", 3, True, "Mean surprise at the true item; ln of the number of items is chance."
@@ -170,7 +211,7 @@ METRICS: Final = {
         f"{metric}_chance": MetricName(
             f"{label} by chance", 4, None, "What a random order of all items is expected to reach."
         )
-        for metric, label in (("hr@10", "HR@10"), ("ndcg@10", "NDCG@10"))
+        for metric, label in (("hr@10", "HR@10"), ("ndcg@10", "NDCG@10"), ("recall@10", "Recall@10"))
     },
     "plan_accuracy": MetricName("Plan accuracy", 4, about="Share of plans of which every step is the true item."),
     "plan_accuracy_chance": MetricName("Plan accuracy by chance", 10, None),
@@ -203,6 +244,9 @@ METRICS: Final = {
     "latency_forward_p95_ms": MetricName("Forward p95 ms", 1, True, "The same, 95th percentile."),
     "latency_end_to_end_p50_ms": MetricName("End to end p50 ms", 1, True, "Inputs and model for 2,048 cases, median."),
     "latency_end_to_end_p95_ms": MetricName("End to end p95 ms", 1, True, "The same, 95th percentile."),
+    "inference_seconds": MetricName(
+        "Inference s", 1, True, "As the paper has it; it does not say for how many customers."
+    ),
     "inference_events_per_second": MetricName("Inference cases / s", -1, about="Throughput end to end."),
     "fit_seconds": MetricName("Fit s", 1, True, "The whole fit, validation included."),
     "parameters": MetricName("Parameters", -1, lower_is_better=True, about="Numbers the model learns."),
@@ -227,7 +271,9 @@ PERFORMANCE_METRICS: Final = (
     "group_fairness",
     "macro_f1_argmax",
     "hr@10",
+    "recall@10",
     "ndcg@10",
+    "map@7",
 )
 CALIBRATION_METRICS: Final = ("log_loss", "brier", "ece", "log_loss_uncalibrated", "ece_uncalibrated")
 EFFICIENCY_METRICS: Final = tuple(METRICS)[list(METRICS).index("seconds_per_epoch_batch_32") :]
@@ -241,6 +287,7 @@ PIPELINE_TITLES: Final = {
     "engagement": "Engagement plans (paper B, Sequence Transformer and Churn Transformer)",
     "profile": "Customer profiles and purchases (paper D, hybrid network)",
     "feedback": "What customers say (paper D, sentiment, entities and themes)",
+    "recommendation": "Which product next (paper E, Transformer, transfer learning and graph attention)",
 }
 
 
@@ -289,9 +336,8 @@ def slice_label(name: str) -> str:
     if name.startswith("plan_step_"):
         return f"step {name.removeprefix('plan_step_')} of the plan"
     for side in SIDES:
-        for shots in SHOTS:
-            if name == cold_slice(side, shots):
-                return f"new {side}, k = {shots}"
+        if name.startswith(cold_slice(side, 0)[:-1]):
+            return f"new {side}, k = {name.rpartition('@')[2]}"
     return name.replace("_", " ")
 
 
@@ -311,7 +357,7 @@ def protocol_label(protocol: str) -> str:
 
 def slice_rank(name: str) -> tuple[int, str]:
     """Sort key: all, warm, customers by shots, items by shots, others by name."""
-    order = [SLICE_ALL, SLICE_WARM, *(cold_slice(side, k) for side in SIDES for k in SHOTS)]
+    order = [SLICE_ALL, SLICE_WARM, *(cold_slice(side, k) for side in SIDES for k in sorted({*SHOTS, 3}))]
     return (order.index(name) if name in order else len(order), name)
 
 

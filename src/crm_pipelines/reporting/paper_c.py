@@ -70,7 +70,7 @@ def table_1(metrics: pd.DataFrame, comparisons: pd.DataFrame, data_set: str | No
     """Performance in the main protocol: `BESIDE`, one row per metric and model, the paper's cited rows included."""
     rows = metrics[(metrics[SLICE] == SLICE_ALL) & (metrics[PROTOCOL] == main_protocol(metrics))]
     rows = rows[rows[METRIC].isin(TABLE_1_METRICS) & (rows[VARIANT] == MAIN_VARIANT)]
-    return _beside(rows, comparisons, published(1, data_set), TABLE_1_METRICS)
+    return beside(rows, comparisons, published(1, data_set), TABLE_1_METRICS)
 
 
 def table_2(
@@ -79,7 +79,7 @@ def table_2(
     """Cost in the main protocol: `BESIDE`, whose peer is the one strongest in ROC AUC."""
     rows = efficiency[(efficiency[PROTOCOL] == main_protocol(efficiency)) & (efficiency[VARIANT] == MAIN_VARIANT)]
     rows = rows[rows[METRIC].isin(list(COSTS.values()))].assign(**{N: float("nan")})
-    table = _beside(rows, comparisons.iloc[:0], published(2, data_set), tuple(COSTS.values()))
+    table = beside(rows, comparisons.iloc[:0], published(2, data_set), tuple(COSTS.values()))
     leading = table_1(metrics, comparisons, data_set)
     peers = leading.loc[leading[METRIC] == "roc_auc", "peer"].dropna()
     peer = str(peers.iloc[0]) if len(peers) else None
@@ -99,43 +99,73 @@ def variants(
         data_set: of the paper.
         prefix: with which the names of the table's variants begin.
     """
-    theirs = published(number, data_set)
-    ours = rows[(rows[PROTOCOL] == main_protocol(rows)) & (rows[SLICE] == SLICE_ALL) & (rows[MODEL] == FOCUS[0])]
+    wanted = ("accuracy", "recall", "f1", "roc_auc", "macro_f1", *COSTS.values())
+    return variants_of(FOCUS[0], rows, comparisons, published(number, data_set), prefix, wanted)
+
+
+def variants_of(
+    model: str,
+    rows: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    theirs: pd.DataFrame,
+    prefix: str,
+    wanted: tuple[str, ...],
+) -> pd.DataFrame:
+    """`VARIANTS` of a model: published, measured, and the paired difference to the whole model.
+
+    Args:
+        model: whose. rows: metrics and efficiency. comparisons: paired differences.
+        theirs: ``model, variant, metric, published``.
+        prefix: with which the names of the variants begin. wanted: metrics in the order of the table.
+    """
+    ours = rows[(rows[PROTOCOL] == main_protocol(rows)) & (rows[SLICE] == SLICE_ALL) & (rows[MODEL] == model)]
     mine = ours[ours[VARIANT].str.startswith(prefix)]
     # Variants run on one fold, so the whole model is taken from the same folds and seeds.
     same = mine[["fold", "seed"]].drop_duplicates()
     whole = ours[ours[VARIANT] == MAIN_VARIANT].merge(same, on=["fold", "seed"]) if len(same) else ours.iloc[:0]
-    wanted = ("accuracy", "recall", "f1", "roc_auc", "macro_f1", *COSTS.values())
     both = pd.concat([whole, mine], ignore_index=True)
     summary = summarise(both[both[METRIC].isin(wanted)].assign(**{N: float("nan")}))
     table = theirs.merge(summary[[MODEL, VARIANT, METRIC, "mean", "std", "runs"]], how="outer")
-    differences = variant_differences(comparisons, FOCUS[0])[[VARIANT, METRIC, "difference", "low", "high"]]
+    differences = variant_differences(comparisons, model)
+    known = (differences[PROTOCOL] == main_protocol(rows)) & (differences[SLICE] == SLICE_ALL)
+    differences = differences.loc[known, [VARIANT, METRIC, "difference", "low", "high"]]
     table = table.merge(differences, how="left", on=[VARIANT, METRIC])
     order = {name: position for position, name in enumerate(wanted)}
     table = table.assign(_later=table[VARIANT] == MAIN_VARIANT, _at=table[METRIC].map(order))
     return table.sort_values(["_later", VARIANT, "_at"], kind="stable", ignore_index=True)[list(VARIANTS)]
 
 
-def _beside(
-    rows: pd.DataFrame, comparisons: pd.DataFrame, theirs: pd.DataFrame, metrics: tuple[str, ...]
+def beside(
+    rows: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    theirs: pd.DataFrame,
+    metrics: tuple[str, ...],
+    focus: tuple[str, ...] = FOCUS,
 ) -> pd.DataFrame:
+    """`BESIDE`: published, measured, the strongest peer, and the paired difference to it, a row per metric and model.
+
+    Args:
+        rows: results of one slice and protocol. comparisons: paired differences.
+        theirs: ``model, metric, published``. metrics: in the order of the table.
+        focus: models that are no peers.
+    """
     summary = summarise(rows).rename(columns={"n_high": N})
     table = theirs[[MODEL, METRIC, "published"]].merge(
         summary[[MODEL, METRIC, "mean", "std", "runs", N]], how="outer", on=[MODEL, METRIC]
     )
-    peers = summary[~summary[MODEL].isin(FOCUS) & summary["mean"].notna()]
+    peers = summary[~summary[MODEL].isin(focus) & summary["mean"].notna()]
     sign = peers[METRIC].map(lambda name: -1.0 if metric_name(name).lower_is_better else 1.0)
     best = peers.assign(_score=peers["mean"] * sign.astype("float64")).sort_values("_score", ascending=False)
     best = best.drop_duplicates(METRIC)[[METRIC, MODEL, "mean"]]
     table = table.merge(best.rename(columns={MODEL: "peer", "mean": "peer_mean"}), how="left", on=METRIC)
     pairs = [
         paired_table(comparisons, model).assign(**{MODEL: model})[[MODEL, "peer", METRIC, "difference", "low", "high"]]
-        for model in FOCUS
+        for model in focus
     ]
     found = pd.concat(
         [
             pair[paired_table(comparisons, model)[PROTOCOL].to_numpy() == main_protocol(comparisons)]
-            for model, pair in zip(FOCUS, pairs, strict=True)
+            for model, pair in zip(focus, pairs, strict=True)
         ]
     )
     table = table.merge(found, how="left", on=[MODEL, "peer", METRIC])

@@ -1,5 +1,6 @@
 """The four tables of paper C and what a ranking by risk is worth, as sections of the page."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import Final
@@ -105,11 +106,11 @@ def _performance(pipeline: PipelineResults, data_set: str | None, anchor: str) -
         "measure. Accuracy, recall and F1 depend on the threshold, which is chosen on validation for macro-F1, the "
         "same way for every model; ROC AUC does not." + (f" {_IMPOSSIBLE}" if data_set else ""),
         _present(
-            _beside_table(frame, "QRCNN-LSTM beside the strongest peer"),
+            beside_table(frame, "QRCNN-LSTM beside the strongest peer"),
             sections.metric_table(table, f"{caption}: every model", focus, metrics=_FIRST, published=own),
             *leaks,
         ),
-        more=_present(_cited(frame), *_other_protocols(pipeline.metrics, focus), *_paired(pipeline)),
+        more=_present(cited_table(frame), *_other_protocols(pipeline.metrics, focus), *_paired(pipeline)),
         more_label="Rows the paper cites, other protocols, and differences to every peer",
     )
 
@@ -126,12 +127,12 @@ def _costs(pipeline: PipelineResults, data_set: str | None, anchor: str) -> Pape
         "says neither how many records nor what machine, and 100 to 400 million parameters for tables of 25 columns "
         "cannot be explained by what its text describes.",
         _present(
-            _beside_table(frame, "QRCNN-LSTM beside the peer strongest in ROC AUC"),
+            beside_table(frame, "QRCNN-LSTM beside the peer strongest in ROC AUC"),
             sections.metric_table(
                 efficiency_table(pipeline.efficiency), "Every model", focus, "Measured, so it differs from run to run."
             ),
         ),
-        more=_present(_cited(frame)),
+        more=_present(cited_table(frame)),
         more_label="Rows the paper cites",
     )
 
@@ -143,6 +144,20 @@ def _ablation(
     if frame.empty:
         return None
     what = "the part that reads the sequence" if number_ == 3 else "the attention"
+    measured = bool(frame["mean"].notna().any())
+    table = variant_table(frame, paper_c.FOCUS[0], f"QRCNN-LSTM and its variants in {what}")
+    return PaperTable(
+        anchor,
+        f"Table {number_}: ablation of {what}",
+        "Studies run on the last shuffled fold; the whole model is shown on the same folds and seeds.",
+        (table,),
+        missing="" if measured else "The variants have not been run on this source.",
+        command="" if measured else f'kedro run --pipelines=risk --params="source={source},risk.runs.studies=ablation"',
+    )
+
+
+def variant_table(frame: pd.DataFrame, model: str, caption: str) -> Table:
+    """A model and its variants: published beside measured, and the interval of the difference to the whole."""
     shown = list(dict.fromkeys(frame[METRIC]))
     body = []
     for variant, part in frame.groupby(VARIANT, sort=False):
@@ -157,34 +172,25 @@ def _ablation(
             text = "not run" if isnan(row["mean"]) else number(row["mean"], digits)
             note = "" if isnan(row["difference"]) else interval(row["low"], row["high"])
             cells.append(Cell(text, note, tone="muted" if isnan(row["mean"]) else "", published=theirs))
-        body.append(Row(model_row_label(paper_c.FOCUS[0], str(variant)), tuple(cells)))
-    measured = bool(frame["mean"].notna().any())
-    table = Table(
-        f"QRCNN-LSTM and its variants in {what}",
+        body.append(Row(model_row_label(model, str(variant)), tuple(cells)))
+    return Table(
+        caption,
         "Variant",
         tuple(Head(metric_name(metric).label) for metric in shown),
         tuple(body),
         "Below a number: the 95 % interval of its difference to the whole model.",
     )
-    return PaperTable(
-        anchor,
-        f"Table {number_}: ablation of {what}",
-        "Studies run on the last shuffled fold; the whole model is shown on the same folds and seeds.",
-        (table,),
-        missing="" if measured else "The variants have not been run on this source.",
-        command="" if measured else f'kedro run --pipelines=risk --params="source={source},risk.runs.studies=ablation"',
-    )
 
 
-def _beside_table(frame: pd.DataFrame, caption: str) -> Table | None:
+def beside_table(frame: pd.DataFrame, caption: str, focus: tuple[str, ...] = paper_c.FOCUS) -> Table | None:
     """Published, ours, strongest peer and difference: a row per measure."""
     run = set(frame.loc[frame["runs"] > 0, MODEL])
-    ours = [model for model in paper_c.FOCUS if model in run]
+    ours = [model for model in focus if model in run]
     rows = []
     for metric, part in frame.groupby(METRIC, sort=False):
         digits = metric_name(str(metric)).digits
         records = {str(r[MODEL]): r for r in part.to_dict("records")}
-        theirs = records.get(paper_c.FOCUS[0], {}).get("published", float("nan"))
+        theirs = records.get(focus[0], {}).get("published", float("nan"))
         cells = [published_cell("" if isnan(theirs) else number(theirs, digits))]
         for model in ours:
             r = records.get(model)
@@ -218,16 +224,16 @@ def _beside_table(frame: pd.DataFrame, caption: str) -> Table | None:
     return Table(caption, "Measure", heads, tuple(rows)) if rows else None
 
 
-def _cited(frame: pd.DataFrame) -> Table | None:
+def cited_table(frame: pd.DataFrame, cited: Mapping[str, str] = paper_c.CITED) -> Table | None:
     """The paper's rows of cited works, as published."""
-    rows = frame[frame[MODEL].isin(list(paper_c.CITED))]
+    rows = frame[frame[MODEL].isin(list(cited))]
     if rows.empty:
         return None
     shown = list(dict.fromkeys(rows[METRIC]))
     cells = {(r[MODEL], r[METRIC]): r["published"] for r in rows.to_dict("records")}
     body = tuple(
         Row(Label(label), tuple(_published_number(cells.get((name, metric)), metric) for metric in shown))
-        for name, label in paper_c.CITED.items()
+        for name, label in cited.items()
     )
     return Table(
         "Published rows of works the paper cites",

@@ -39,12 +39,13 @@ logger = logging.getLogger(__name__)
 PREPROCESSING: Final = "preprocessing"
 RECORDS: Final = "records"
 SEQUENCES: Final = "sequences"
+PRODUCTS: Final = "products"
 PURCHASES: Final = "purchases"
 DOCUMENTS: Final = "documents"
 SCORING: Final = "scoring"
 CHECK: Final = "check"
 CARDS: Final = "cards"
-NO_PIPELINES: Final = (PREPROCESSING, RECORDS, SEQUENCES, DOCUMENTS, PURCHASES, SCORING, CHECK, CARDS)
+NO_PIPELINES: Final = (PREPROCESSING, RECORDS, SEQUENCES, DOCUMENTS, PURCHASES, PRODUCTS, SCORING, CHECK, CARDS)
 """Folders below a source that hold no results of models."""
 FIRST_ROWS: Final = 10
 """Customers shown of all those scored."""
@@ -88,6 +89,11 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "entity_counts": ("type", "source", "text", "documents"),
     "themes": ("theme", "period", "start", "documents", "share", "negative", "negative_share"),
     "pain_points": ("theme", "documents", "share", "negative", "expected_negative", "lift", "trend"),
+    "acceptance": (MODEL, "part", "bin", "stated", "observed", "pairs", "taken", "customers", "customers_taking"),
+    "transfer": (
+        *(PROTOCOL, "share", "customers", "events", "with_transfer", "without_transfer"),
+        *("difference", "low", "high", N),
+    ),
     "explanations": (*_EXPLAINED, "rank", "side", "past_event", "past_item", "past_behaviour", "days_ago", "weight"),
 }
 """Columns of the result files of a pipeline."""
@@ -108,7 +114,8 @@ _NUMBERS: Final = {
     *_OF_SEGMENT, "predicted", "groups", "purchase_auc", "spend_r2", "spread", "agreement", "stated",
     "observed", "amount_coverage", "epoch", "loss", "cost_per_contact", "matched", "effect", "contacts", "t", "p",
     "folds", "recall", "f1", "true", "found", "right", "documents", "start", "negative", "negative_share",
-    "expected_negative", "trend", *_RATES,
+    "expected_negative", "trend", "pairs", "taken", "customers_taking", "events", "with_transfer",
+    "without_transfer", *_RATES,
 }  # fmt: skip
 
 
@@ -162,6 +169,8 @@ class PipelineResults:
     entity_counts: pd.DataFrame = field(default_factory=lambda: empty_table("entity_counts"))
     themes: pd.DataFrame = field(default_factory=lambda: empty_table("themes"))
     pain_points: pd.DataFrame = field(default_factory=lambda: empty_table("pain_points"))
+    acceptance: pd.DataFrame = field(default_factory=lambda: empty_table("acceptance"))
+    transfer: pd.DataFrame = field(default_factory=lambda: empty_table("transfer"))
     environment: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -21,7 +21,10 @@ _ALL = {
     "ece": "ECE",
     "hr@10": "HR@10",
     "ndcg@10": "NDCG@10",
+    "recall@10": "recall@10",
+    "map@7": "MAP@7",
 }
+RECOMMENDATION = "recommendation"
 _COLD = tuple((side, k) for side in (CUSTOMER, ITEM) for k in (0, 1))
 
 
@@ -70,7 +73,8 @@ def _pipeline_text(pipeline: PipelineResults, title: str) -> str:
         cold = performance_table(pipeline.metrics, cold_slice(side, k)).set_index(MODEL)
         if len(cold) and cold["n"].max() > 0:
             columns[f"{side}@{k}"] = [_cold(cold, model) for model in table[MODEL]]
-    cold_start = ", cold-start columns are macro-F1" if any("@" in column for column in columns) else ""
+    measured = "NDCG@10" if pipeline.name == RECOMMENDATION else "macro-F1"
+    cold_start = f", cold-start columns are {measured}" if any("@" in column for column in columns) else ""
     lines = [
         f"{title}, {pipeline.name}: {count(table['n'].max())} test {cases(pipeline.name)}{cold_start}",
         "",
@@ -84,7 +88,7 @@ def _cold(table: pd.DataFrame, model: str) -> str:
     if model not in table.index:
         return number(None)
     row = dict(table.loc[model])
-    value = row.get("macro_f1")
+    value = row.get("macro_f1", row.get("ndcg@10"))
     return f"n<{SMALLEST_SLICE}" if is_missing(value) and row["n"] < SMALLEST_SLICE else number(value)
 
 

@@ -68,8 +68,13 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def main_protocol(rows: pd.DataFrame) -> str:
-    """``stratified``, else ``leave_last_out``, else ``time`` where it was run, else the first protocol in the table."""
+    """``stratified``, else ``leave_last_out``, else ``time`` where it was run, else the first protocol in the table.
+
+    Recommendation puts the protocol first that its source is best read by.
+    """
     present = list(dict.fromkeys(rows[PROTOCOL]))
+    if present and PIPELINE in rows and (rows[PIPELINE] == "recommendation").all():
+        return str(present[0])
     preferred = [name for name in (PROTOCOL_STRATIFIED, PROTOCOL_LAST_OUT, PROTOCOL_TIME) if name in present]
     return str(next(iter([*preferred, *present]), PROTOCOL_TIME))
 

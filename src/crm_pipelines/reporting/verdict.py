@@ -21,7 +21,12 @@ WORDS: Final[dict[Outcome, str]] = {
     "unknown": "not measured",
 }
 HEADLINE_METRIC: Final = "macro_f1"
-HEADLINE_METRIC_OF: Final = {"risk": "roc_auc", "engagement": "roc_auc", "profile": "roc_auc"}
+HEADLINE_METRIC_OF: Final = {
+    "risk": "roc_auc",
+    "engagement": "roc_auc",
+    "profile": "roc_auc",
+    "recommendation": "ndcg@10",
+}
 """The same by pipeline, where it is another: risk ranks, and macro-F1 depends on a threshold."""
 FEW_CUSTOMERS: Final = 50
 """Fewer customers than this make a small sample, which the verdict says."""

@@ -17,10 +17,12 @@ class Histories:
     Attributes:
         items: (n,) int64 codes, each history oldest first.
         start: (B + 1,) int64; history b is ``items[start[b]:start[b + 1]]``, possibly empty.
+        profiles: (B, F) float32 encoded attributes of whose history each is; None where nothing is known of them.
     """
 
     items: Ints
     start: Ints
+    profiles: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int] | Ints]) -> Self:
@@ -42,7 +44,8 @@ class Histories:
         """Consecutive histories."""
         first, last, _ = rows.indices(len(self))
         start = self.start[first : last + 1]
-        return Histories(self.items[start[0] : start[-1]], start - start[0])
+        profiles = None if self.profiles is None else self.profiles[first:last]
+        return Histories(self.items[start[0] : start[-1]], start - start[0], profiles)
 
     def last(self, width: int) -> tuple[Ints, NDArray[np.bool_]]:
         """The latest ``width`` items, right-aligned: codes (B, width), 0 where there is none, and where there is one.
@@ -61,7 +64,8 @@ class Histories:
         """Each history without its last item (``back`` 1), the one before it (2), and so on; shorter ones stay."""
         kept = self.start[1:][self.owner] - np.arange(len(self.items)) != back
         lengths = np.bincount(self.owner[kept], minlength=len(self))
-        return Histories(self.items[kept], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+        start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Histories(self.items[kept], start, self.profiles)
 
     def extended(self, rows: Ints, more: Ints) -> "Histories":
         """Histories ``rows`` (N,), each with ``more`` (N, S) items behind it."""
@@ -74,7 +78,7 @@ class Histories:
         items[start[owner] + within] = self.items[self.start[rows][owner] + within]
         for step in range(more.shape[1]):
             items[ends - more.shape[1] + step] = more[:, step]
-        return Histories(items, start)
+        return Histories(items, start, None if self.profiles is None else self.profiles[rows])
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def _unknown_labels(
 
 
 def _behaviour(label: ir.StringValue, value: ir.FloatingValue, log: InteractionsSpec) -> ir.StringValue:
-    if log.one_kind:
+    if not (log.behaviours or log.rating_classes):
         return ibis.literal(ONLY_CLASS)
     if log.behaviours and all(raw == name for raw, name in log.behaviours.items()):
         return label  # every label has been found to be known

@@ -4,9 +4,13 @@ Without times, ratings or behaviours; the form of the S3-Rec release (Zhou et al
 An event's ``timestamp`` is its number in the file: the order, not a time.
 """
 
-from typing import Final
+import json
+from dataclasses import replace
+from typing import Any, Final
 
 import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
 
 from crm_pipelines import columns as c
 from crm_pipelines.config import SourceSpec
@@ -16,15 +20,17 @@ from crm_pipelines.sources.canonical import CanonicalTables, Log
 from crm_pipelines.sources.raw import ROW_NUMBER, RawFolder
 
 LINE: Final = "line"
+ATTRIBUTES: Final = "attributes"
+"""Role of the release's JSON of items, and name of the text attribute made of it: ``a3 a17`` for the ids 3 and 17."""
 
 
 def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
-    """Read a file of sequences; the one class of ``behaviours`` is that of every event.
+    """Read a file of sequences; the one class of ``behaviours`` is that of every event. Attributes are optional.
 
     Raises:
         UserError: the block does not say ``in_order``, a user has no item or two lines, or there are no lines.
     """
-    published.check_block(spec, target="behaviours")
+    published.check_block(spec, target="behaviours", files=(ATTRIBUTES,))
     if not spec.interactions.in_order or len(spec.interactions.classes) != 1:
         raise UserError(
             f"source '{spec.title}': the reader 'item_sequences' reads events without times and kinds; "
@@ -66,4 +72,24 @@ def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
     )
     count = int(events.count().to_pyarrow().as_py())
     log = Log(events, {}, file, {"interactions": count, "sequences": int(found["lines"])}, lines.keep)
-    return entities.tables(spec, log, entities.own_files(raw, spec))
+    if ATTRIBUTES not in spec.extra_files:
+        return entities.tables(spec, log, entities.own_files(raw, spec))
+    items = attributes(raw, spec.extra_files[ATTRIBUTES])
+    bare = spec.model_copy(update={"items": spec.items.model_copy(update={"text": ()})})
+    tables = entities.tables(bare, log, entities.own_files(raw, bare))
+    described = tables.items.left_join(items, c.ITEM_ID).drop(f"{c.ITEM_ID}_right")
+    return replace(tables, items=lines.keep(described.order_by(c.ITEM_ID)))
+
+
+def attributes(raw: RawFolder, file: str) -> ir.Table:
+    """``item_id, attributes`` of a JSON object ``{"item": [3, 17]}``.
+
+    Raises:
+        UserError: it is no such object.
+    """
+    try:
+        content: Any = json.loads(raw.path(file).read_text(encoding="utf-8"))
+        named = {str(item): " ".join(f"a{int(number)}" for number in numbers) for item, numbers in content.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f'{file}: must be one JSON object of the form {{"item": [3, 17]}} ({error})') from error
+    return raw.table(pa.table({c.ITEM_ID: list(named), ATTRIBUTES: list(named.values())}), ATTRIBUTES)

@@ -1,6 +1,9 @@
 """One's own tables: CSV with a header line, JSON lines or parquet, their columns named in the source block."""
 
+from dataclasses import replace
 from typing import Final
+
+import ibis
 
 from crm_pipelines import columns as c
 from crm_pipelines.config import SourceSpec
@@ -32,13 +35,17 @@ def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
     log = raw.read(spec.interactions.file)
     target = (c.VALUE,) if spec.interactions.rating_classes else (c.BEHAVIOUR,)
     known = MAPPABLE
-    if spec.interactions.one_kind:  # a list of orders, say
+    if spec.interactions.one_kind and not spec.interactions.behaviours:  # a list of orders, say
         if c.BEHAVIOUR in named:
             raise UserError(
                 f"Source '{spec.title}': 'interactions.columns' maps 'behaviour', so 'interactions.behaviours' must "
                 "say what its labels mean (label in the file: class)"
             )
         target, known = (), tuple(name for name in MAPPABLE if name != c.BEHAVIOUR)
+    elif spec.interactions.one_kind and named.get(c.BEHAVIOUR, c.BEHAVIOUR) not in log.columns:
+        label = next(iter(spec.interactions.behaviours))
+        kinds = {named.get(c.BEHAVIOUR, c.BEHAVIOUR): ibis.literal(label)}
+        log = replace(log, table=log.table.mutate(**kinds), columns=(*log.columns, *kinds))
     needed = dict.fromkeys((c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, *target, *named))
     names = {name: named.get(name, name) for name in known if name in needed or name in log.columns}
     for name in needed:

@@ -77,9 +77,29 @@ def largest(matrix: NDArray[np.float32], kept: int) -> csr_matrix:
     return found
 
 
+def cosines(held: csr_matrix, neighbours: int, shrinkage: float) -> csr_matrix:
+    """Shrunken cosines between the columns of what customers hold (U, I), the largest of each row: (I, I).
+
+    Args:
+        held: 1 or nothing. neighbours: kept for each item.
+        shrinkage: added to the norm, so that two items met once by one customer are not the nearest of all.
+    """
+    together = csr_matrix(held.T @ held).astype(np.float32)
+    norm = np.sqrt(together.diagonal())
+    together.setdiag(0)
+    together.eliminate_zeros()
+    rows = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
+    together.data /= norm[rows] * norm[together.indices] + shrinkage
+    order = np.lexsort((-together.data, rows))
+    place = np.arange(len(rows)) - together.indptr[rows]
+    kept = order[place < neighbours]  # lexsort keeps rows together, so places are ranks
+    return csr_matrix((together.data[kept], (rows[kept], together.indices[kept])), shape=together.shape)
+
+
 def stored(matrix: csr_matrix) -> dict[str, torch.Tensor]:
     """A sparse matrix as tensors for `save_weights`."""
     return {
+        "width": torch.tensor([matrix.shape[1]]),
         "values": torch.from_numpy(matrix.data.astype(np.float32)),
         "columns": torch.from_numpy(matrix.indices.astype(np.int64)),
         "rows": torch.from_numpy(matrix.indptr.astype(np.int64)),
@@ -87,6 +107,7 @@ def stored(matrix: csr_matrix) -> dict[str, torch.Tensor]:
 
 
 def restored(state: dict[str, torch.Tensor]) -> csr_matrix:
-    """What `stored` made tensors of; square."""
+    """What `stored` made tensors of."""
     rows = state["rows"].numpy()
-    return csr_matrix((state["values"].numpy(), state["columns"].numpy(), rows), shape=(len(rows) - 1,) * 2)
+    shape = (len(rows) - 1, int(state["width"][0]))
+    return csr_matrix((state["values"].numpy(), state["columns"].numpy(), rows), shape=shape)

@@ -23,12 +23,14 @@ class Rows(NamedTuple):
     Attributes:
         items: (R, T) codes. targets: (R, T) what follows each, `NOTHING` where that is not asked.
         piece: (R, T) number of the token's sequence within its row. place: (R, T) its place in that piece, from 0.
+        customer: (R, T) whose token it is, as profiles are numbered.
     """
 
     items: Tensor
     targets: Tensor
     piece: Tensor
     place: Tensor
+    customer: Tensor
 
     def of(self, ids: Tensor) -> "Rows":
         """Some rows."""
@@ -67,16 +69,20 @@ class SequenceLog:
 
     Attributes:
         inputs: what it was made of.
+        begin: code of a token that opens every sequence, so that its first item is a target too; None without one.
+        rest: the target of a training token is any later item of its sequence, drawn anew each time, not the next.
         trained: number of training rows.
     """
 
-    def __init__(self, inputs: SequenceInputs, width: int, seed: int) -> None:
-        self.inputs, self.width = inputs, width
+    def __init__(
+        self, inputs: SequenceInputs, width: int, seed: int, begin: int | None = None, rest: bool = False
+    ) -> None:
+        self.inputs, self.width, self.begin, self.rest = inputs, width, begin, rest
         self.generator = np.random.default_rng(seed)
         self.known = inputs.known
         self.training = self._packed()
         self.trained = len(self.training.items)
-        self.validating = validation_rows(inputs, width)
+        self.validating = validation_rows(inputs, width, begin)
 
     @property
     def label(self) -> Tensor:
@@ -100,62 +106,96 @@ class SequenceLog:
 
     def _packed(self) -> Rows:
         lengths = np.diff(self.known.start)
-        order = self.generator.permutation(np.flatnonzero(lengths > 1))
-        tokens = lengths[order] - 1  # the last item of a known part is a target only
+        ahead = 0 if self.begin is not None else 1  # the last item of a known part is a target only
+        order = self.generator.permutation(np.flatnonzero(lengths > ahead))
+        tokens = lengths[order] - ahead
         owner = np.repeat(np.arange(len(order)), tokens)
         within = np.arange(len(owner)) - np.repeat(np.cumsum(tokens) - tokens, tokens)
-        flat = self.known.start[order][owner] + within
-        if len(flat):  # long sequences are cut at other places each time
-            turn = -int(self.generator.integers(len(flat)))
-            flat, owner = np.roll(flat, turn), np.roll(owner, turn)
-        width = min(self.width, max(len(flat), 1))
-        blank = -len(flat) % width
-        items = np.pad(self.known.items[flat], (0, blank)).reshape(-1, width)
-        targets = np.pad(self.known.items[flat + 1], (0, blank), constant_values=NOTHING).reshape(-1, width)
-        piece = np.pad(owner, (0, blank), constant_values=NOTHING).reshape(-1, width)
-        return _rows(items, targets, piece)
+        target = self.known.start[order][owner] + within + ahead
+        if self.rest:
+            left = self.known.start[1:][order][owner] - target
+            target = target + (self.generator.random(len(target)) * left).astype(np.int64)
+        items = self.known.items[np.maximum(self.known.start[order][owner] + within - (1 - ahead), 0)]
+        if self.begin is not None:
+            items = np.where(within == 0, self.begin, items)
+        parts = (items, self.known.items[target], owner, order[owner])
+        if len(owner):  # long sequences are cut at other places each time
+            turn = -int(self.generator.integers(len(owner)))
+            parts = tuple(np.roll(part, turn) for part in parts)
+        width = min(self.width, max(len(owner), 1))
+        blank = -len(owner) % width
+        fill = (0, NOTHING, NOTHING, 0)
+        return _rows(
+            *(
+                np.pad(part, (0, blank), constant_values=value).reshape(-1, width)
+                for part, value in zip(parts, fill, strict=True)
+            )
+        )
 
 
-def validation_rows(inputs: SequenceInputs, width: int) -> Rows:
-    """A row for each customer with validation targets: all of them, and as many items before them as there is room."""
+def validation_rows(inputs: SequenceInputs, width: int, begin: int | None = None) -> Rows:
+    """A row for each customer with validation targets: all of them, and as many items before them as there is room.
+
+    Args:
+        inputs: the sequences. width: most tokens of a row. begin: code of a token that opens every sequence, if any.
+    """
     if not len(inputs.validation):
         nothing = np.empty((0, 1), dtype=np.int64)
-        return _rows(nothing, nothing, nothing)
+        return _rows(nothing, nothing, nothing, nothing)
+    ahead = 0 if begin is not None else 1
     owner = inputs.customer[inputs.validation]
     customers, first = np.unique(owner, return_index=True)
     last = np.append(first[1:], len(owner)) - 1
-    ends = inputs.validation[last]  # position of the last target
+    ends = inputs.validation[last] + 1 - ahead  # token p is asked for target p + ahead
     begins = np.maximum(inputs.start[customers], ends - width)
     lengths = ends - begins
     width = int(lengths.max(initial=1))
     place = np.arange(width)
     present = place < lengths[:, None]
-    flat = np.where(present, begins[:, None] + place, 0)
+    token = np.where(present, begins[:, None] + place, 0)
     asked = np.zeros(len(inputs.items) + 1, dtype=bool)
     asked[inputs.validation] = True
-    following = np.minimum(flat + 1, len(inputs.items) - 1)
+    following = np.minimum(token + ahead, len(inputs.items) - 1)
     targets = np.where(present & asked[following], inputs.items[following], NOTHING)
-    return _rows(np.where(present, inputs.items[flat], 0), targets, np.where(present, 0, NOTHING))
+    items = inputs.items[np.maximum(token - (1 - ahead), 0)]
+    if begin is not None:
+        items = np.where(token == inputs.start[customers][:, None], begin, items)
+    return _rows(
+        np.where(present, items, 0),
+        targets,
+        np.where(present, 0, NOTHING),
+        np.broadcast_to(customers[:, None], items.shape),
+    )
 
 
-def _rows(items: np.ndarray, targets: np.ndarray, piece: np.ndarray) -> Rows:
+def _rows(items: np.ndarray, targets: np.ndarray, piece: np.ndarray, customer: np.ndarray) -> Rows:
     fresh = np.ones(piece.shape, dtype=bool)
     fresh[:, 1:] = piece[:, 1:] != piece[:, :-1]
     place = np.arange(piece.shape[1])
     since = place - np.maximum.accumulate(np.where(fresh, place, 0), axis=1)
-    return Rows(
-        *(torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in (items, targets, piece, since))
-    )
+    parts = (items, targets, piece, since, customer)
+    return Rows(*(torch.from_numpy(np.array(part, dtype=np.int64, order="C")) for part in parts))
 
 
-def history_rows(histories: Histories, width: int) -> tuple[Rows, Tensor]:
-    """The latest ``width`` items of each history from the left, and the place (B,) of the last; -1 where empty."""
-    codes, present = histories.last(width)
+def history_rows(histories: Histories, width: int, begin: int | None = None) -> tuple[Rows, Tensor]:
+    """The latest items of each history from the left, and the place (B,) of the last; -1 where a row is empty.
+
+    Args:
+        histories: B of them; row b is of profile b.
+        width: most tokens of a row.
+        begin: code of a token that opens every row, if any; no row is empty then.
+    """
+    extra = int(begin is not None)
+    codes, present = histories.last(max(width - extra, 1))
     length = present.sum(axis=1)
     width = codes.shape[1]
     place = np.arange(width)
     source = np.minimum(place + (width - length)[:, None], width - 1)
     there = place < length[:, None]
     items = np.where(there, np.take_along_axis(codes, source, axis=1), 0)
-    rows = _rows(items, np.full(items.shape, NOTHING), np.where(there, 0, NOTHING))
-    return rows, torch.from_numpy(length - 1)
+    if begin is not None:
+        items = np.concatenate([np.full((len(items), 1), begin), items], axis=1)
+        there = np.concatenate([np.ones((len(items), 1), dtype=bool), there], axis=1)
+    owner = np.broadcast_to(np.arange(len(items))[:, None], items.shape)
+    rows = _rows(items, np.full(items.shape, NOTHING), np.where(there, 0, NOTHING), owner)
+    return rows, torch.from_numpy(length - 1 + extra)

@@ -6,11 +6,11 @@ the customer-item matrix, the nearest neighbours of each item kept; a history's 
 
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from crm_pipelines.config import Parameters
+from crm_pipelines.models.layers.item_scores import cosines
 from crm_pipelines.models.layers.linear_items import LinearItemModel
 
 
@@ -35,13 +35,4 @@ class ItemKNN(LinearItemModel):
 
     def matrix(self, held: csr_matrix) -> csr_matrix:
         """Shrunken cosines, the largest of each row."""
-        together = csr_matrix(held.T @ held).astype(np.float32)
-        norm = np.sqrt(together.diagonal())
-        together.setdiag(0)
-        together.eliminate_zeros()
-        rows = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
-        together.data /= norm[rows] * norm[together.indices] + self.config.shrinkage
-        order = np.lexsort((-together.data, rows))
-        place = np.arange(len(rows)) - together.indptr[rows]
-        kept = order[place < self.config.neighbours]  # lexsort keeps rows together, so places are ranks
-        return csr_matrix((together.data[kept], (rows[kept], together.indices[kept])), shape=together.shape)
+        return cosines(held, self.config.neighbours, self.config.shrinkage)

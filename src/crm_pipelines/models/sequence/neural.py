@@ -66,7 +66,7 @@ class SequenceNetwork(NeuralFrame[SequenceInputs, SequenceLog, SequenceSizes]):
             raise UserError(
                 f"protocol '{inputs.protocol}': {len(inputs.train)} events to learn from and {len(inputs.validation)} "
                 "to validate on are too few for a network; give a longer log, or run other models by "
-                '--params="engagement.runs.models=popularity markov"'
+                '--params="PIPELINE.runs.models=popularity ease"'
             )
         return log.ids
 

@@ -16,7 +16,9 @@ from crm_pipelines.reporting import (
     paper_c,
     paper_d,
     paper_d_profile,
+    paper_e,
     profile_figures,
+    recommendation_figures,
     risk_figures,
     studies,
 )
@@ -160,4 +162,32 @@ def make_feedback_figures(themes: pd.DataFrame, confusion: pd.DataFrame) -> tupl
     return (
         feedback_figures.themes_figure(result_table("themes", themes)),
         feedback_figures.confusion_figure(result_table("confusion", confusion)),
+    )
+
+
+def make_paper_e_tables(
+    metrics: pd.DataFrame, efficiency: pd.DataFrame, comparisons: pd.DataFrame, source: str
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Tables 1 to 4 of paper E for the current source, published beside measured."""
+    data_set = paper_e.data_set_of(source)
+    measured, cost = result_table("metrics", metrics), result_table("efficiency", efficiency)
+    pairs = result_table("comparisons", comparisons)
+    return (
+        paper_e.table_1(measured, pairs, data_set),
+        paper_e.table_2(cost, pairs, measured, data_set),
+        paper_e.table_3(measured, pairs, data_set),
+        paper_e.table_4(cost, pairs, data_set),
+    )
+
+
+def make_recommendation_figures(
+    metrics: pd.DataFrame, efficiency: pd.DataFrame, transfer: pd.DataFrame
+) -> tuple[go.Figure, go.Figure, go.Figure, go.Figure]:
+    """Figures 6 to 9 of paper E in our measures: quality, cost, ablation, and learning curves."""
+    measured, cost = result_table("metrics", metrics), result_table("efficiency", efficiency)
+    return (
+        recommendation_figures.quality_figure(measured),
+        recommendation_figures.cost_figure(measured, cost),
+        recommendation_figures.ablation_figure(measured),
+        recommendation_figures.transfer_figure(result_table("transfer", transfer)),
     )

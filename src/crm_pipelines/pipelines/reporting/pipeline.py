@@ -15,6 +15,7 @@ SAID: Final = tuple(
     f"feedback_{table}"
     for table in ("tests", "classes", "confusion", "words", "entity_scores", "entity_counts", "themes", "pain_points")
 )
+RECOMMENDED: Final = ("recommendation_transfer", "recommendation_acceptance", "product_recommendations")
 WORLD: Final = ("world_losses", "world_scores")
 DESCRIBED: Final = (
     *("profile_curves", "profile_tests", "profile_forecasts", "profile_value_bands", "profile_segments"),
@@ -33,6 +34,7 @@ WRITTEN_BEFORE: Final = {
         "documents_overview",
         "document_languages",
     ),
+    "recommendation": (*(f"recommendation_{table}" for table in TABLES), *RECOMMENDED),
 }
 """Pipeline of models -> its datasets of the current run that must be on disk before ``results`` is read from there."""
 
@@ -51,7 +53,13 @@ def create_pipeline(*models: str) -> Pipeline:
             node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
         ]
     )
-    own = {"coldstart": _coldstart, "risk": _risk, "engagement": _engagement, "feedback": _feedback}
+    own = {
+        "coldstart": _coldstart,
+        "risk": _risk,
+        "engagement": _engagement,
+        "feedback": _feedback,
+        "recommendation": _recommendation,
+    }
     return sum((own[each]() for each in models if each in own), start=page)
 
 
@@ -166,5 +174,30 @@ def _feedback() -> Pipeline:
             ),
             *_figures("feedback"),
             *_figures("profile"),
+        ]
+    )
+
+
+def _recommendation() -> Pipeline:
+    """Tables and figures of paper E."""
+    return Pipeline(
+        [
+            node(
+                nodes.make_paper_e_tables,
+                [
+                    "recommendation_metrics",
+                    "recommendation_efficiency",
+                    "recommendation_comparisons",
+                    "params:source",
+                ],
+                [f"paper_e_table_{number}" for number in range(1, 5)],
+                name="make_paper_e_tables",
+            ),
+            node(
+                nodes.make_recommendation_figures,
+                ["recommendation_metrics", "recommendation_efficiency", "recommendation_transfer"],
+                [f"paper_e_figure_{number}" for number in range(6, 9)] + ["recommendation_transfer_figure"],
+                name="make_recommendation_figures",
+            ),
         ]
     )

@@ -1,0 +1,125 @@
+"""What all networks of which product next share: rows that open with the customer's profile, and described products."""
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from crm_pipelines.models.layers.sequence_log import NOTHING, Rows, SequenceLog, history_rows
+from crm_pipelines.models.sequence.neural import PREDICTED, SequenceConfig, SequenceNetwork
+from crm_pipelines.recommendation.inputs import ProductInputs
+from crm_pipelines.sequences.inputs import Histories, SequenceInputs
+
+
+class ProductSizes(NamedTuple):
+    """What a network must know before it is built.
+
+    Attributes:
+        items: I. profile: F. names: of the G columns that describe products.
+    """
+
+    items: int
+    profile: int
+    names: tuple[str, ...]
+
+    @property
+    def classes(self) -> int:
+        """I: the products are what is predicted."""
+        return self.items
+
+    @classmethod
+    def parse(cls, stored: dict[str, Any]) -> Self:
+        """From what JSON kept of `_asdict`."""
+        return cls(stored["items"], stored["profile"], tuple(stored["names"]))
+
+
+class ProductLog(SequenceLog):
+    """Rows of tokens, each sequence opened by a token for the customer, and the profiles of all customers."""
+
+    inputs: ProductInputs
+
+    def __init__(self, inputs: ProductInputs, width: int, seed: int, rest: bool) -> None:
+        super().__init__(inputs, width, seed, begin=inputs.n_items, rest=rest)
+        self.profiles = torch.from_numpy(inputs.profiles)
+
+
+class ProductConfig(SequenceConfig):
+    """Every network has these beside its own parameters.
+
+    Attributes:
+        rest: any later product of a customer is a training target of each earlier place, not the next one only.
+    """
+
+    rest: bool = False
+
+
+class ProfiledNetwork(SequenceNetwork):
+    """A model around a network with ``describe(products, popularity)``, ``vectors()`` (I, d) of all products,
+    ``states(rows, profiles, vectors, last)`` (N, d) and ``scores(states, vectors)`` (N, I).
+    """
+
+    def open(self, inputs: SequenceInputs) -> ProductLog:
+        """The sequences as rows of tokens."""
+        assert isinstance(inputs, ProductInputs)
+        return ProductLog(inputs, self.length, self.seed, self.config.rest)
+
+    def measure(self, inputs: SequenceInputs) -> ProductSizes:  # type: ignore[override]
+        """Products, and the widths of what describes both sides."""
+        assert isinstance(inputs, ProductInputs)
+        return ProductSizes(inputs.n_items, inputs.profiles.shape[1], inputs.product_names)
+
+    @classmethod
+    def parse_sizes(cls, stored: dict[str, Any]) -> ProductSizes:  # type: ignore[override]
+        """Sizes from what JSON kept of them."""
+        return ProductSizes.parse(stored)
+
+    def start(self, inputs: SequenceInputs, log: SequenceLog) -> None:
+        """Tell the network what the products are."""
+        assert isinstance(inputs, ProductInputs)
+        self.network.describe(torch.from_numpy(inputs.products), torch.from_numpy(log_popularity(inputs)))
+
+    def table(self, log: ProductLog, rows: Rows) -> Tensor:
+        """(I, d) of all products, as these rows may see them."""
+        found: Tensor = self.network.vectors()
+        return found
+
+    def loss(self, log: SequenceLog, ids: Tensor) -> Tensor:
+        """Mean cross-entropy over all products, of every token with a target."""
+        assert isinstance(log, ProductLog)
+        rows = log.rows(ids)
+        asked = rows.targets != NOTHING
+        vectors = self.table(log, rows)
+        states = self.network.states(rows, log.profiles, vectors)[asked]  # (N, d)
+        return functional.cross_entropy(self.network.scores(states, vectors), rows.targets[asked])
+
+    def final(self) -> Tensor:
+        """(I, d) of all products after training."""
+        found: Tensor = self.network.vectors()
+        return found
+
+    def log_probabilities(self, histories: Histories) -> np.ndarray:
+        """(B, I); an empty history is answered by the profile alone."""
+        assert self.sizes is not None
+        out = np.empty((len(histories), self.sizes.items), dtype=np.float32)
+        self.network.eval()
+        with torch.no_grad():
+            vectors = self.final()
+            for first in range(0, len(histories), PREDICTED):
+                some = histories.part(slice(first, first + PREDICTED))
+                rows, last = history_rows(some, self.length, begin=self.sizes.items)
+                known = some.profiles
+                if known is None:  # only the column of ones is known of everybody
+                    known = np.zeros((len(some), self.sizes.profile), dtype=np.float32)
+                    known[:, 0] = 1.0
+                states = self.network.states(rows, torch.from_numpy(np.ascontiguousarray(known)), vectors, last)
+                scores = self.network.scores(states, vectors)
+                out[first : first + len(some)] = torch.log_softmax(scores, dim=1).numpy()
+        return out
+
+
+def log_popularity(inputs: ProductInputs) -> np.ndarray:
+    """(I,) float32 logarithm of each product's share of the known events, counted once more than it occurs."""
+    counts = np.bincount(inputs.known.items, minlength=inputs.n_items) + 1.0
+    return np.log(counts / counts.sum()).astype(np.float32)
