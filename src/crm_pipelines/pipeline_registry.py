@@ -35,7 +35,7 @@ CHAINS = {
 }
 """Pipelines run by the name of a paper's stage, with everything that comes before and after it."""
 
-WHOLE = ("coldstart", "risk", "engagement", "check", "scoring")
+WHOLE = ("coldstart", "risk", "engagement", "feedback", "recommendation", "check", "scoring")
 """What ``kedro run`` without a pipeline's name is made of: chains, then stages that use what they keep."""
 
 ALSO_OF_OTHERS = frozenset({"read_log", "clean_log"})

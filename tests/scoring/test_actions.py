@@ -75,11 +75,21 @@ def test_reasons_of_leaving_come_first_where_that_is_likely():
 
 
 def test_what_other_stages_know_takes_its_column():
-    profiles = pd.DataFrame({"customer_id": ["c1"], "segment": ["loyal"], "sentiment_trend": ["falling"], "more": [1]})
-    found = actions(plans(), others=extras.joined((profiles, pd.DataFrame())))
-    assert (found.loc["c1", "segment"], found.loc["c1", "sentiment_trend"]) == ("loyal", "falling")
-    assert found.loc["c2", "segment"] == ""
-    with pytest.raises(UserError, match=r"scoring_profiles.*no column 'customer_id'"):
+    profiles = pd.DataFrame({"customer_id": ["c1"], "segment_name": ["loyal"], "sentiment_trend": [-0.5], "more": [1]})
+    products = pd.DataFrame(
+        {
+            "customer_id": ["c1", "c1", "c2"],
+            "rank": [2, 1, 0],
+            "item_id": ["card", "loan", ""],
+            "acceptance_probability": [0.051, 0.2, None],
+        }
+    )
+    found = actions(plans(), others=extras.joined((profiles, products)))
+    assert (found.loc["c1", "segment"], found.loc["c1", "sentiment_trend"]) == ("loyal", -0.5)
+    assert found.loc["c1", "top_products"] == "loan (20%) | card (5%)"
+    assert found.loc["c2", "segment"] == found.loc["c2", "top_products"] == ""
+    assert np.isnan(found.loc["c2", "sentiment_trend"])
+    with pytest.raises(UserError, match=r"customer_voice.*no column 'customer_id'"):
         extras.joined((profiles.drop(columns="customer_id"), pd.DataFrame()))
 
 

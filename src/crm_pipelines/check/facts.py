@@ -30,6 +30,7 @@ INTERACTIONS: Final = "interactions"
 RECORDS: Final = "records"
 CHURN: Final = "churn"
 CONTACTS: Final = "contacts"
+DOCUMENTS: Final = "documents"
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,27 @@ class RecordFacts:
 
 
 @dataclass(frozen=True)
+class DocumentFacts:
+    """What customers wrote.
+
+    Attributes:
+        rows: as read. texts: those with a text. customers: different ones who wrote.
+        labels: sentiment -> documents that say which it is.
+    """
+
+    rows: int
+    texts: int
+    customers: int
+    labels: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that was found.
 
     Attributes:
         spec: the block.
-        log, records, churn: None where the source has none or it cannot be read.
+        log, records, churn, documents: None where the source has none or it cannot be read.
         contacts: number of contacts.
         problems: part -> why it cannot be read.
     """
@@ -103,6 +119,7 @@ class Facts:
     log: LogFacts | None = None
     records: RecordFacts | None = None
     churn: RecordFacts | None = None
+    documents: DocumentFacts | None = None
     contacts: int = 0
     problems: Mapping[str, str] = field(default_factory=dict)
 
@@ -137,8 +154,19 @@ def gather(raw: RawFolder, spec: SourceSpec, folds: FoldParameters) -> Facts:
         )
     elif spec.table is not None and spec.table.churn:
         churn = records
+    documents = tried(DOCUMENTS, lambda: _documents(raw, spec)) if spec.texts else None
     contacts = tried(CONTACTS, lambda: read_contacts(raw.written_as(spec), spec.contacts))
-    return Facts(spec, log, records, churn, 0 if contacts is None else len(contacts), problems)
+    return Facts(spec, log, records, churn, documents, 0 if contacts is None else len(contacts), problems)
+
+
+def _documents(raw: RawFolder, spec: SourceSpec) -> DocumentFacts:
+    """Facts of documents, as they are read."""
+    table = sources.read_documents(raw, spec).documents
+    written = table.filter(table[c.TEXT].notnull() & (table[c.TEXT].strip() != ""))
+    counts = written.group_by(c.LABEL).agg(rows=written.count()).to_pandas()
+    labels = {str(name): int(n) for name, n in zip(counts[c.LABEL], counts["rows"], strict=True) if not pd.isna(name)}
+    whole = table.agg(rows=table.count(), customers=table[c.CUSTOMER_ID].nunique()).to_pandas().iloc[0]
+    return DocumentFacts(int(whole["rows"]), int(counts["rows"].sum()), int(whole["customers"]), labels)
 
 
 def _log(raw: RawFolder, spec: SourceSpec) -> tuple[LogFacts, pd.DataFrame, pd.DataFrame]:

@@ -22,6 +22,8 @@ def text(facts: Facts, source: str, findings: list[Finding], needs: list[dict[st
         lines += _records("records", facts.records, facts.spec.records.file)
     if facts.churn is not None and facts.spec.churn is not None:
         lines += _records("churn", facts.churn, f"no such behaviour within {facts.spec.churn.within_days:g} days")
+    if facts.documents is not None:
+        lines.append(f"  {'documents':13} {facts.documents.rows:,} by {facts.documents.customers:,} customers")
     if facts.contacts:
         lines.append(f"  {'contacts':13} {facts.contacts:,}")
     lines += ["", f"What to look at ({len(findings)})" if findings else "Nothing suspicious was found."]

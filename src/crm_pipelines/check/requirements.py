@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from crm_pipelines.check.facts import CHURN, INTERACTIONS, RECORDS, Facts, RecordFacts
+from crm_pipelines.check.facts import CHURN, DOCUMENTS, INTERACTIONS, RECORDS, Facts, RecordFacts
 from crm_pipelines.config import FoldParameters, Parameters, SplitParameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.events.split import check_classes, time_split
@@ -105,18 +105,7 @@ def _engagement(facts: Facts, limits: Limits) -> list[Need]:
     if spec.log is not None:
         needs.append(_readable(facts, INTERACTIONS, "a log of interactions", True))
         if facts.log is not None:
-            n, many = facts.log.several_items, 50
-            met = NO if n == 0 else WEAK if n < many else YES
-            advice = "check the columns of customer and item" if n == 0 else "plans will rest on few histories"
-            needs.append(
-                Need(
-                    "customers with several items",
-                    f"1, better {many}",
-                    f"{n:,} customers",
-                    met,
-                    "" if n >= many else advice,
-                )
-            )
+            needs.append(_several_items(facts.log.several_items, "plans will rest on few histories"))
             needs.append(_histories(facts.log.events_each))
     if not has_churn:
         advice = "add 'churn' (no behaviour within so many days), so that plans are adjusted to the risk of leaving"
@@ -126,10 +115,55 @@ def _engagement(facts: Facts, limits: Limits) -> list[Need]:
     return needs
 
 
+def _feedback(facts: Facts, limits: Limits) -> list[Need]:
+    """Feedback needs documents, a definition of purchases, or both; sentiment is learnt from labelled documents."""
+    spec = facts.spec
+    has_purchases = spec.purchase is not None
+    if not spec.texts and not has_purchases:
+        advice = "add 'documents' (what customers wrote), or 'purchase' (what a purchase is in the log)"
+        return [Need("documents, or a definition of purchases", "one of the two", "neither", NO, advice)]
+    needs = []
+    if spec.texts:
+        needs.append(_readable(facts, DOCUMENTS, "documents", True))
+    if facts.documents is not None:
+        found = facts.documents
+        none = "check the column of the text under 'documents'"
+        needs.append(Need("documents with a text", "1", f"{found.texts:,}", YES if found.texts else NO, none))
+        least, each = limits.folds.minimum["records"], limits.folds.minimum["class"]
+        labels = found.labels
+        enough = len(labels) > 1 and sum(labels.values()) >= least and min(labels.values()) >= each
+        listed = ", ".join(f"{name} {n:,}" for name, n in labels.items()) or "none"
+        advice = "sentiment will come from a lexicon; name a column of labels or of ratings"
+        asked = f"{least:,} in all, {each:,} of each of two sentiments"
+        needs.append(Need("labelled documents", asked, listed, YES if enough else WEAK, advice))
+    if not has_purchases:
+        advice = "add 'purchase' (what counts, and within how many days) for purchases, segments and profiles"
+        needs.append(Need("a definition of purchases", "'purchase' in the block", "none", WEAK, advice))
+    elif spec.log is not None:
+        needs.append(_readable(facts, INTERACTIONS, "a log of interactions", True))
+    return needs
+
+
+def _recommendation(facts: Facts, limits: Limits) -> list[Need]:
+    """Recommendation needs a log of products taken; another block may stand in for it."""
+    spec = facts.spec
+    if spec.products is not None:
+        return [Need("a log of products", "'interactions' or 'products'", "'products' in the block", YES)]
+    needs = [_readable(facts, INTERACTIONS, "a log of products taken", spec.log is not None)]
+    if facts.log is not None:
+        needs.append(_several_items(facts.log.several_items, "lists will rest on few histories"))
+        n = facts.log.items
+        advice = "with two products or fewer there is nothing to rank; check the column of the item"
+        needs.append(Need("different products", "3", f"{n:,}", YES if n > 2 else NO, advice))
+    return needs
+
+
 REQUIREMENTS: Final[Mapping[str, Asked]] = {
     "coldstart": _coldstart,
     "risk": _risk,
     "engagement": _engagement,
+    "feedback": _feedback,
+    "recommendation": _recommendation,
 }
 """Pipeline -> what it asks of a source."""
 
@@ -201,6 +235,12 @@ def _readable(facts: Facts, part: str, what: str, declared: bool) -> Need:
     if part in facts.problems:
         return Need(what, "readable", facts.problems[part], NO, "see the message")
     return Need(what, "readable", "read", YES)
+
+
+def _several_items(n: int, few: str, many: int = 50) -> Need:
+    met = NO if n == 0 else WEAK if n < many else YES
+    advice = "check the columns of customer and item" if n == 0 else few
+    return Need("customers with several items", f"1, better {many}", f"{n:,} customers", met, advice)
 
 
 def _histories(events_each: float) -> Need:

@@ -19,7 +19,14 @@ from crm_pipelines.datasets.folders import (
     WorldDataset,
 )
 from crm_pipelines.datasets.runs import RunsDataset
-from crm_pipelines.datasets.tables import CSVTable, OptionalTable, ParquetTable, SheetTable, TableDataset
+from crm_pipelines.datasets.tables import (
+    CSVTable,
+    OptionalCSVTable,
+    OptionalTable,
+    ParquetTable,
+    SheetTable,
+    TableDataset,
+)
 
 __all__ = [
     "ArraysDataset",
@@ -32,6 +39,7 @@ __all__ = [
     "HTMLFile",
     "JSONFile",
     "KeptDataset",
+    "OptionalCSVTable",
     "OptionalTable",
     "ParquetTable",
     "RawFolderDataset",

@@ -128,6 +128,17 @@ class OptionalTable(ParquetTable):
         return True
 
 
+class OptionalCSVTable(CSVTable):
+    """A CSV file that may not be there, as `OptionalTable`."""
+
+    def load(self) -> pd.DataFrame:
+        """The frame, or an empty one."""
+        return super().load() if Path(self._filepath).is_file() else pd.DataFrame()
+
+    def _exists(self) -> bool:
+        return True
+
+
 def _preview(frame: pd.DataFrame) -> TablePreview:
     """Rows as Kedro-Viz wants them: plain JSON values, None for what is missing, lists for arrays."""
     return TablePreview(json.loads(frame.to_json(orient="split", date_format="iso")))

@@ -21,8 +21,10 @@ UNDECIDED: Final = (0.35, 0.65)
 """Between these probabilities it is a toss-up."""
 LIKELY: Final = 0.5
 
-OPTIONAL: Final = ("segment", "sentiment_trend", "top_products")
-"""Columns that other stages fill where they have been run (`extras`)."""
+TOLD: Final = ("segment", "themes", "top_products")
+MEASURED: Final = ("sentiment_now", "sentiment_trend", "purchase_probability")
+OPTIONAL: Final = (TOLD[0], *MEASURED, *TOLD[1:])
+"""Columns that other stages fill where they have been run (`extras`): texts, and numbers."""
 COLUMNS: Final = (
     *(CUSTOMER_ID, "events", "days_since_last", "data", "confidence"),
     *("churn_probability", "churn_low", "churn_high", "churn_band"),
@@ -70,11 +72,11 @@ def customer_actions(
     table["days_since_last"] = table[CUSTOMER_ID].map(last_seen).round(1)
     for name in OPTIONAL:
         if name not in table:
-            table[name] = pd.Series(index=table.index, dtype="object")
+            table[name] = pd.Series(index=table.index, dtype="float64" if name in MEASURED else "object")
     for name in set(extras.columns) & set(OPTIONAL):
         told = table[CUSTOMER_ID].map(extras.drop_duplicates(CUSTOMER_ID).set_index(CUSTOMER_ID)[name])
         table[name] = told.where(told.notna(), table[name])
-    for name in OPTIONAL:
+    for name in TOLD:
         table[name] = table[name].astype("object").where(table[name].notna(), "")
     table["data"] = _data(table)
     table["confidence"] = _confidence(table)

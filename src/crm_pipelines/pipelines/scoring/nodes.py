@@ -274,12 +274,15 @@ def act(
     key = key_of(scoring.id_key) if scoring.id_key else b""
     timed = source_spec.log is not None and not source_spec.log.in_order
     now = int(today_events[c.TIMESTAMP].max().to_pyarrow().as_py() or 0) + 1 if timed else 0
+    log = today_events.select(c.CUSTOMER_ID, c.TIMESTAMP, c.BEHAVIOUR).to_pandas()
     churn = today_churn_scores.rename(columns={"risk": "churn_probability"})
     decided = engagement_plans(
         today_plans,
         churn[[c.CUSTOMER_ID, "churn_probability"]].assign(churn_model=""),
         read_contacts(raw_files.written_as(source_spec), source_spec.contacts),
         today_customers.to_pandas(),
+        log if timed else log.iloc[:0],
+        source_spec.customers,
         now,
         plans.bands,
         policy,
