@@ -130,10 +130,7 @@ def _telling(own: OwnFile, table: pd.DataFrame, spec: SourceSpec) -> list[Findin
     others = table[(table["values"] > 1) & (table["values"] <= FEW_VALUES) & (table["column"] != label)]
     others = others[~others["role"].isin([*_IDS, c.TIMESTAMP, "date"])]
     told = predictability(own, label, [str(name) for name in others["column"]])
-    base = predictability(own, label, [label]) if told else {}
-    if not base:
-        return []
-    majority = _majority(own, label)
+    majority = _majority(own, label) if told else 1.0
     found = []
     for name, share in told.items():
         if share >= ALMOST_ALL and share > majority + 0.5 * (1 - majority):
