@@ -78,6 +78,10 @@ def _of_columns(own: OwnFile, table: pd.DataFrame) -> list[Finding]:
             found.append(Finding(WARNING, where, "has the same value in every row", "it tells nothing; leave it out"))
         elif row.missing > MANY_MISSING:
             found.append(Finding(WARNING, where, f"is missing in {100 * row.missing:.0f} % of the rows"))
+        if is_id and row.words:
+            what = f"{row.words:,} rows hold a word such as NULL in place of an id"
+            advice = "leave those cells blank, else the word counts as one customer or item"
+            found.append(Finding(WARNING, where, what, advice))
         elif row.missing > 0 and is_id:
             rows = round(row.missing * row.rows)
             found.append(Finding(WARNING, where, f"{rows:,} rows have no id", "they are dropped and counted"))
