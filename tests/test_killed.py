@@ -57,8 +57,8 @@ assert set(old) == set(new) and old != new
 draw = random.Random(42)
 stopped = mixed = 0
 for kill in range(kills):
-    child = started(raw / "new")
-    time.sleep(draw.uniform(0.0, took))
+    child = started(raw / ("new", "old")[kill % 2])
+    time.sleep(draw.uniform(0.0, 0.9 * took))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     stopped += os.WIFSIGNALED(status)
@@ -66,13 +66,11 @@ for kill in range(kills):
     assert set(now) == set(old), f"kill {kill}: {set(now) ^ set(old)}"
     for name, contents in now.items():
         assert contents <= old[name] | new[name], f"kill {kill}: {name} is torn"
-    fresh = sum(contents == new[name] != old[name] for name, contents in now.items())
-    mixed += 0 < fresh < sum(old[name] != new[name] for name in old)
-    if fresh:
-        finished(raw / "old")
-        assert files() == old, f"kill {kill}: the run after it ended otherwise"
-finished(raw / "new")
-assert files() == new
+    differing = [name for name in old if old[name] != new[name]]
+    mixed += 0 < sum(now[name] == new[name] for name in differing) < len(differing)
+for name, whole in (("new", new), ("old", old)):
+    finished(raw / name)
+    assert files() == whole, "the run after the kills ended otherwise than an undisturbed one"
 assert not [path for path in data.rglob(".*")], "something was left behind"
 print(stopped, mixed)
 """

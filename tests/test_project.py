@@ -51,7 +51,19 @@ def test_a_chain_is_its_stages_one_after_another():
         assert {node.name for node in registered[stage].nodes} <= names
     assert registered["coldstart"].inputs() & {"interactions", "event_stores", "coldstart_metrics"} == set()
     assert registered["risk"].inputs() & {"records", "record_arrays", "risk_metrics"} == set()
-    assert registered["__default__"].nodes == registered[DEFAULT].nodes
+    assert set(registered["reporting"].nodes) <= set(registered[DEFAULT].nodes)
+
+
+def test_without_a_name_every_chain_is_run_and_one_report_written():
+    registered = register_pipelines()
+    whole = {node.name for node in registered["__default__"].nodes}
+    for chain in CHAINS:
+        assert {node.name for node in registered[f"{chain}_models"].nodes} <= whole
+    assert {"inspect_source", "decide_actions", "prepare_sequences", "prepare_records"} <= whole
+    assert [name for name in whole if name.startswith("build_report")] == ["build_report"]
+    assert (
+        registered["__default__"].inputs() & {"interactions", "kept_risk", "risk_metrics", "customer_actions"} == set()
+    )
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

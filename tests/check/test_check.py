@@ -86,6 +86,7 @@ def test_too_short_a_log_is_told_with_numbers(raw):
         ({"timestamp": ["03/04/2024"] * 800}, {"timestamp_format": "%d/%m/%Y"}, "which of day and month"),
         ({"customer_id": [f"c{i % 9}" if i % 2 else str(i % 9) for i in range(800)]}, {}, "ids: text"),
         ({"customer_id": [f"{'c' if i % 2 else 'C'}{i % 9}" for i in range(800)]}, {}, "upper and lower case"),
+        ({"customer_id": ["NULL" if i % 50 == 0 else "c1" for i in range(800)]}, {}, "16 rows hold a word such as"),
         ({"customer_id": "c1"}, {}, "all events are of one customer"),
         ({"note": [("a", "b", "c")[i % 3] for i in range(800)]}, {}, "tells the behaviour in 100.0 %"),
         ({"value": "x"}, {"columns": {"value": "value"}}, "is not a number"),

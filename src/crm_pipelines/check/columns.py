@@ -13,7 +13,7 @@ from crm_pipelines.sources import cells
 from crm_pipelines.sources.raw import RawFolder, RawTable
 from crm_pipelines.sources.timestamps import fitting_formats
 
-COLUMNS: Final = ("file", "column", "role", "rows", "missing", "values", "kind", "lowest", "highest")
+COLUMNS: Final = ("file", "column", "role", "rows", "missing", "words", "values", "kind", "lowest", "highest")
 UNUSED: Final = "not used"
 SAMPLED: Final = 2_000
 """Cells by which the format of a time is told."""
@@ -81,9 +81,10 @@ def _roles(entity: EntitySpec) -> dict[str, str]:
 def profile(own: OwnFile) -> pd.DataFrame:
     """`COLUMNS` of every column of a file, in its order.
 
-    ``missing`` is a share, ``values`` the number of different ones, ``kind`` what the cells are: ``empty``,
-    ``constant``, ``whole numbers``, ``numbers``, ``numbers with a comma``, ``dates``, ``text`` or ``mixed`` (numbers
-    and text); ``lowest`` and ``highest`` are of numbers. No cell of text is shown, for it may be an id.
+    ``missing`` is a share, ``words`` the number of cells that spell it out (``NULL``), ``values`` the number of
+    different ones, ``kind`` what the cells are: ``empty``, ``constant``, ``whole numbers``, ``numbers``, ``numbers with
+    a comma``, ``dates``, ``text`` or ``mixed`` (numbers and text); ``lowest`` and ``highest`` are of numbers. No cell
+    of text is shown, for it may be an id.
 
     A column is read at a time and each of its different values looked at once: expressions over hundreds of columns
     take the engine longer to build than to answer.
@@ -96,7 +97,9 @@ def _row(own: OwnFile, name: str) -> tuple[Any, ...]:
     values = counted.field("values").to_pandas().astype("str").where(counted.field("values").is_valid().to_pandas())
     n = counted.field("counts").to_numpy()
     cell = values.str.strip(" \t\n\f\r")
-    known = (cell.notna() & (cell != "") & ~cell.str.lower().isin(cells.MISSING)).to_numpy(dtype=bool)
+    words = (cell.notna() & cell.str.lower().isin(cells.MISSING)).to_numpy(dtype=bool)
+    known = (cell.notna() & (cell != "")).to_numpy(dtype=bool) & ~words
+    spelt = int(n[words].sum())
     cell, rows = cell[known], n[known]
     number = pd.to_numeric(cell.where(~cell.str.contains("_", regex=False)), errors="coerce")
     number = number.where(np.isfinite(number))
@@ -115,7 +118,7 @@ def _row(own: OwnFile, name: str) -> tuple[Any, ...]:
     shown = (float(number.min()), float(number.max())) if counts["numbers"] else (None, None)
     share = 1 - there / total if total else 1.0
     role = own.roles.get(name, UNUSED)
-    return (own.table.file, name, role, total, share, counts["values"], _kind(there, total, counts), *shown)
+    return (own.table.file, name, role, total, share, spelt, counts["values"], _kind(there, total, counts), *shown)
 
 
 def _kind(known: int, rows: int, counts: Mapping[str, int]) -> str:

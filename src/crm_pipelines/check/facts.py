@@ -135,17 +135,18 @@ def gather(raw: RawFolder, spec: SourceSpec, folds: FoldParameters) -> Facts:
             problems.setdefault(part, one_line(error))
             return None
 
-    log = churn = records = None
+    log: LogFacts | None = None
+    records: RecordFacts | None = None
+    churn: RecordFacts | None = None
     clean: tuple[pd.DataFrame, pd.DataFrame] | None = None
     if spec.log is not None:
         found = tried(INTERACTIONS, lambda: _log(raw, spec))
         if found is not None:
-            log, *clean_tables = found
-            clean = (clean_tables[0], clean_tables[1])
+            log, clean = found[0], (found[1], found[2])
     if spec.table is not None:
         records = tried(RECORDS, lambda: _records(sources.read_records(raw, spec), spec.records.file, spec, folds))
     if spec.churn is not None and clean is not None:
-        events, customers, definition = *clean, spec.churn
+        (events, customers), definition = clean, spec.churn
         churn = tried(
             CHURN,
             lambda: _records(
@@ -207,7 +208,8 @@ def _records(tables: RecordTables, file: str, spec: SourceSpec, folds: FoldParam
     dropped = _dropped(report)
     classes = {name: int(counts.get(name, 0)) for name in layout.classes}
     aucs: dict[str, float] = {}
-    inputs, left_out = 0, ()
+    inputs = 0
+    left_out: tuple[str, ...] = ()
     if min(classes.values()) >= 2 * folds.folds:
         trusted = (*layout.columns, *layout.channels)
         lenient = folds.model_copy(update={"minimum": {"records": 1, "class": 1}, "leaks": False})

@@ -78,6 +78,10 @@ def _of_columns(own: OwnFile, table: pd.DataFrame) -> list[Finding]:
             found.append(Finding(WARNING, where, "has the same value in every row", "it tells nothing; leave it out"))
         elif row.missing > MANY_MISSING:
             found.append(Finding(WARNING, where, f"is missing in {100 * row.missing:.0f} % of the rows"))
+        if is_id and row.words:
+            what = f"{row.words:,} rows hold a word such as NULL in place of an id"
+            advice = "leave those cells blank, else the word counts as one customer or item"
+            found.append(Finding(WARNING, where, what, advice))
         elif row.missing > 0 and is_id:
             rows = round(row.missing * row.rows)
             found.append(Finding(WARNING, where, f"{rows:,} rows have no id", "they are dropped and counted"))
@@ -130,10 +134,7 @@ def _telling(own: OwnFile, table: pd.DataFrame, spec: SourceSpec) -> list[Findin
     others = table[(table["values"] > 1) & (table["values"] <= FEW_VALUES) & (table["column"] != label)]
     others = others[~others["role"].isin([*_IDS, c.TIMESTAMP, "date"])]
     told = predictability(own, label, [str(name) for name in others["column"]])
-    base = predictability(own, label, [label]) if told else {}
-    if not base:
-        return []
-    majority = _majority(own, label)
+    majority = _majority(own, label) if told else 1.0
     found = []
     for name, share in told.items():
         if share >= ALMOST_ALL and share > majority + 0.5 * (1 - majority):

@@ -95,12 +95,15 @@ def from_file(raw: RawTable, id_column: str, side: Side, log: Log, spec: SourceS
     _check_names(side)
     raw.require([id_column], f"'{side.name}.id'")
     raw.require(side.spec.columns, f"'{side.name}'")
+    raw = cells.tidied(raw, list(dict.fromkeys([id_column, *side.spec.columns])))
     ids = cells.Ids(raw, id_column, spec.interactions.ids)
-    rules = [*ids.rules(), *(cells.number_rule(name, raw.table[name]) for name in side.spec.numeric)]
+    numbers = (cells.number_rule(name, raw.table[name], is_trimmed=True) for name in side.spec.numeric)
+    rules = [*ids.rules(), *numbers]
     questions = {**ids.questions(), "with_id": ids.cell.count()}
     answers, unreadable = cells.inspect(raw, rules, spec.interactions.unreadable, questions)
 
-    typed = {name: _typed(raw.table[name], name, side.spec) for name in side.spec.columns}
+    numeric = set(side.spec.numeric)
+    typed = {name: cells.number(raw.table[name]) if name in numeric else raw.table[name] for name in side.spec.columns}
     table = raw.table.select(**{side.id: ids.normalised(answers), c.ROW: raw.row(), **typed})
     table = table.filter(table[side.id].notnull())
     first = ibis.row_number().over(group_by=table[side.id], order_by=table[c.ROW])
@@ -189,12 +192,6 @@ def _most_frequent(values: ir.Table, id_column: str, name: str) -> ir.Table:
     )
     best = values.mutate(place=place).filter(lambda t: t["place"] == 0)
     return best.select(id_column, **{name: best["value"]})
-
-
-def _typed(column: ir.StringColumn, name: str, spec: EntitySpec) -> ir.Column:
-    if name in spec.numeric:
-        return cells.number(column)
-    return cells.trimmed(column)
 
 
 def _check_names(side: Side) -> None:

@@ -83,12 +83,12 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
     for key, names in declared.items():
         raw.require(names, f"'{key}' of {where}")
     missing = tuple(word.lower() for word in spec.missing)
-    raw = _tidied(raw, missing, as_they_are={spec.label, *declared["date"]})
+    raw = cells.tidied(raw, raw.columns, missing, as_they_are={spec.label, *declared["date"]})
     spec, notes = _with_guessed(raw, spec, {name for names in declared.values() for name in names})
     text = {name: raw.table[name] for name in _used(spec)}
     numbers = _numeric(spec)
     label = cells.whole(raw.table[spec.label])
-    known = _without(label, missing).isin(list(spec.classes)) | _without(label, missing).isnull()
+    known = cells.without(label, missing).isin(list(spec.classes)) | cells.without(label, missing).isnull()
     rules = [_number_rule(name, text[name]) for name in numbers]
     questions: dict[str, ir.Scalar] = {"label_row": raw.row().min(where=~known)}
     position: ir.Value = ibis.null("int64")
@@ -125,21 +125,6 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
     return RecordTables(table, layout, {"records": int(answers["rows"]), **unreadable, **notes})
 
 
-def _tidied(raw: RawTable, missing: tuple[str, ...], as_they_are: set[str]) -> RawTable:
-    """The file without blanks around its cells and without the block's words for "no value", computed once.
-
-    What is asked of each cell afterwards is then asked of a plain column: the engine takes minutes over a wide table
-    whose every question repeats how the cell was tidied.
-    """
-    plain = {
-        name: cells.trimmed(raw.table[name])
-        if name in as_they_are
-        else _without(cells.trimmed(raw.table[name]), missing)
-        for name in raw.columns
-    }
-    return replace(raw, table=raw.keep(raw.table.select(raw.row(), **plain)))
-
-
 def _inspect(
     raw: RawTable, rules: Sequence[Rule], spec: RecordsSpec, questions: Mapping[str, ir.Scalar]
 ) -> tuple[dict[str, Any], dict[str, int]]:
@@ -156,11 +141,6 @@ def _used(spec: RecordsSpec) -> tuple[str, ...]:
     """Columns of the file that are read as they are, besides label and date."""
     ids = (name for name in (spec.id, spec.customer) if name is not None)
     return tuple(dict.fromkeys((*_numeric(spec), *spec.categorical, *spec.sensitive, *ids)))
-
-
-def _without(cell: ir.StringColumn, missing: tuple[str, ...]) -> ir.StringColumn:
-    """The cell, null where it is one of the block's words for "no value" (in lower case)."""
-    return cell.lower().isin(list(missing)).ifelse(ibis.null("string"), cell) if missing else cell
 
 
 def _number_rule(name: str, cell: ir.StringColumn) -> Rule:

@@ -34,6 +34,7 @@ from crm_pipelines.records.layout import Layout
 from crm_pipelines.scoring import drift, extras
 from crm_pipelines.scoring.config import CustomerParameters
 from crm_pipelines.scoring.kept import BEHAVIOUR, CHURN, ITEMS, RISK, Kept
+from crm_pipelines.scoring.pseudonyms import key_of
 from crm_pipelines.sources import RawFolder
 
 logger = logging.getLogger(__name__)
@@ -42,12 +43,16 @@ DAY: Final = 86_400
 Layouts = dict[str, Any]
 
 
-def read_log(raw_files: RawFolder, source_spec: SourceSpec) -> tuple[ir.Table, ir.Table, ir.Table]:
+def read_log(
+    raw_files: RawFolder, source_spec: SourceSpec, scoring: CustomerParameters
+) -> tuple[ir.Table, ir.Table, ir.Table]:
     """Today's clean log and the attributes of customers and items; empty for a source without a log.
 
     Raises:
-        UserError: a mistake in the raw files or in the source block.
+        UserError: a mistake in the raw files or in the source block, or the key of ids is missing.
     """
+    if scoring.id_key:
+        key_of(scoring.id_key)  # asked for at the end: better to stop before anything is computed
     if source_spec.log is None:
         return empty(EVENTS), empty({c.CUSTOMER_ID: EVENTS[c.CUSTOMER_ID]}), empty({c.ITEM_ID: EVENTS[c.ITEM_ID]})
     found = sources.read(raw_files, source_spec)
@@ -88,7 +93,7 @@ def read_churn(
         attributes = today_customers.to_pandas()
         found = today_records(log, attributes, source_spec.churn, source_spec.customers)
         table, layout, notes = with_lines(found)
-        logger.info("churn of %s customers, %s outside the audience", f"{len(found.records.execute()):,}", notes)
+        logger.info("%s customers are outside the audience of churn", f"{notes['outside_the_audience']:,}")
         return table, layout
     if source_spec.table is not None and source_spec.table.churn:
         return today_records, today_layout
@@ -119,13 +124,12 @@ def plan(
         log = events.order_by(c.TIMESTAMP, c.ROW).select(c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP).to_pandas()
         arrays = build(log, pd.Series(sorted(ids), dtype="str"), source_spec.log.file, alone=True).arrays
     kept = kept_items if kept_items is not None and kept_items.usable(ITEMS) else None
-    if kept is None or not arrays:
-        return item_plans(None, False, arrays, sorted(ids), plans).assign(**{c.MODEL: ""})
-    _seed(kept)
-    codes, unknown = recoded(arrays, kept.array("item_ids"))
+    codes, unknown = recoded(arrays, kept.array("item_ids")) if kept is not None and arrays else (arrays, 0)
     if unknown:
         logger.warning("%s events of items that the kept model does not know are left out of plans", f"{unknown:,}")
-    # Whoever's items are all unknown is still a customer; a history without one counts what is known.
+    if kept is None or not codes or not len(codes["items"]):
+        return item_plans(None, False, arrays, sorted(ids), plans).assign(**{c.MODEL: ""})
+    _seed(kept)
     mine = plans.model_copy(update={"customers": scoring.planned})
     table = item_plans(
         lambda: sequence_model(kept.name).load(kept.model), bool(kept.manifest["no_repeats"]), codes, sorted(ids), mine
@@ -269,7 +273,7 @@ def act(
     from crm_pipelines.policy.contacts import read_contacts
     from crm_pipelines.policy.plans import engagement_plans
     from crm_pipelines.scoring.actions import contact_list, customer_actions
-    from crm_pipelines.scoring.pseudonyms import key_of, pseudonyms
+    from crm_pipelines.scoring.pseudonyms import pseudonyms
 
     key = key_of(scoring.id_key) if scoring.id_key else b""
     timed = source_spec.log is not None and not source_spec.log.in_order

@@ -17,7 +17,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 nodes.read_log,
-                ["raw_files", SPEC],
+                ["raw_files", SPEC, SCORING],
                 ["today_events", "today_customers", "today_items"],
                 name="read_today_log",
             ),
