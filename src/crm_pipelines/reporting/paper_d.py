@@ -51,7 +51,7 @@ def table_1(metrics: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
     table = table.merge(best, how="left", on=METRIC)
     columns = [MODEL, "peer", METRIC, "difference", "low", "high", "t", "p"]
     found = tests[columns] if len(tests) else pd.DataFrame({name: [] for name in columns})
-    text = {name: "object" for name in (MODEL, "peer", METRIC)}
+    text = dict.fromkeys((MODEL, "peer", METRIC), "object")
     table = table.astype(text).merge(found.astype(text), how="left", on=[MODEL, "peer", METRIC])
     order = {name: position for position, name in enumerate(TABLE_1_METRICS)}
     table = table.assign(_at=table[METRIC].map(order), _rank=table[MODEL].map(model_rank))
