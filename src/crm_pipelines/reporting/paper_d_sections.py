@@ -71,8 +71,8 @@ def _performance(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
     return PaperTable(
         anchor,
         "Table 1: sentiment, published beside measured",
-        "Means over folds and seeds with their standard deviation. Precision, recall and F1 are weighted by the size of "
-        "a class, so that recall is accuracy; macro-F1 counts classes alike. Decisions follow offsets chosen on "
+        "Means over folds and seeds with their standard deviation. Precision, recall and F1 are weighted by the size "
+        "of a class, so that recall is accuracy; macro-F1 counts classes alike. Decisions follow offsets chosen on "
         f"validation for macro-F1, the same way for every model. {_IMPOSSIBLE}",
         _present(
             _beside(frame),

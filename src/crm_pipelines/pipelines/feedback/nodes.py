@@ -117,29 +117,30 @@ def train_tagger(
     config: dict[str, Any],
     entities: EntityParameters,
     runs: RunParameters,
-) -> tuple[Any, pd.DataFrame]:
-    """A tagger of entities with its scores beside the rule's; nothing without annotated sentences."""
+) -> tuple[list[Any], pd.DataFrame]:
+    """A tagger of entities, in a list, with its scores beside the rule's; nothing without annotated sentences."""
     from crm_pipelines.benchmark.entity_search import SCORE_COLUMNS, train_tagger  # torch takes seconds to import
     from crm_pipelines.models.tagging.bilstm_crf import BiLSTMCRFConfig
     from crm_pipelines.training.seeds import seed_everything
 
     if not annotated_sentences:
-        return None, pd.DataFrame({name: [] for name in SCORE_COLUMNS})
+        return [], pd.DataFrame({name: [] for name in SCORE_COLUMNS})
     seed_everything(entities.seed, runs.threads)
     parts = {
         part: [Sentence(tuple(tokens), tuple(tags)) for tokens, tags in several]
         for part, several in annotated_sentences.items()
     }
-    return train_tagger(parts, parse(BiLSTMCRFConfig, config, "feedback.tagger.config"), entities.seed)
+    tagger, scores = train_tagger(parts, parse(BiLSTMCRFConfig, config, "feedback.tagger"), entities.seed)
+    return [tagger], scores
 
 
 def find_entities(
-    document_words: pd.DataFrame, catalogue_names: pd.DataFrame, tagger: Any, entities: EntityParameters
+    document_words: pd.DataFrame, catalogue_names: pd.DataFrame, tagger: list[Any], entities: EntityParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Entities of every document, and which are named most often."""
     from crm_pipelines.benchmark.entity_search import entity_counts, find_entities
 
-    found = find_entities(document_words, catalogue_names, tagger, entities)
+    found = find_entities(document_words, catalogue_names, next(iter(tagger), None), entities)
     return found, entity_counts(found)
 
 
