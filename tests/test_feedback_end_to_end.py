@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from crm_pipelines import columns as c
 from crm_pipelines.columns import RESULT_COLUMNS
-from crm_pipelines.models.registry import TEXT_MODELS
+from crm_pipelines.models.registry import PURCHASE_MODELS, TEXT_MODELS
 from crm_pipelines.reporting.html import render_report
 from crm_pipelines.reporting.results import Results
 
@@ -64,6 +65,48 @@ class TestWholeRun:
         assert again.exit_code == 0
         assert "main/stratified/fold=0/seed=42 ..." not in again.everything
         assert (finished / "08_reporting/demo/feedback/metrics.csv").read_bytes() == before
+
+
+@pytest.mark.slow
+class TestProfiles:
+    def test_every_model_is_measured_on_dates_it_has_not_seen(self, finished):
+        metrics = table(finished, "profile/metrics")
+        assert tuple(metrics.columns) == c.RESULT_COLUMNS
+        assert set(metrics["paper"]) == {"D"}
+        assert set(metrics["protocol"]) == {"time"}
+        assert set(metrics["model"]) == set(PURCHASE_MODELS)
+
+    def test_every_customer_has_one_row_for_use(self, finished):
+        voice = pd.read_parquet(finished / "08_reporting/demo/profile/customer_voice.parquet")
+        assert voice["customer_id"].is_unique
+        assert len(voice) == 600
+        assert voice["purchase_probability"].between(0, 1).all()
+        assert set(voice["band"]) <= {"low", "moderate", "raised", "high"}
+        silent = voice["documents"] == 0
+        assert silent.any()
+        assert not silent.all()
+        assert voice.loc[silent, "sentiment_now"].isna().all()
+        assert voice.loc[silent, "purchase_probability"].notna().all()
+
+    def test_the_last_negative_document_is_quoted(self, finished):
+        voice = pd.read_parquet(finished / "08_reporting/demo/profile/customer_voice.parquet")
+        complained = voice["last_negative_document"].notna()
+        assert complained.sum() > 50
+        assert voice.loc[complained, "last_negative_text"].str.len().le(200).all()
+        assert (voice["last_negative_text"].notna() == complained).mean() > 0.95  # a few reviews have no text
+
+    def test_segments_hold_everybody_and_are_judged_beside_rfm(self, finished):
+        segments, quality = table(finished, "profile/segments"), table(finished, "profile/segment_quality")
+        assert segments["customers"].sum() == 600
+        assert segments["name"].is_unique
+        assert segments["purchase_probability"].is_monotonic_decreasing
+        assert quality["grouping"].tolist() == ["fused profiles", "RFM quintiles"]
+
+    def test_figures_and_tables_of_the_paper_have_what_they_show(self, finished):
+        assert set(table(finished, "profile/forecasts")["model"]) == set(PURCHASE_MODELS)
+        assert {"hybrid", "usual_value", "lightgbm"} <= set(table(finished, "profile/value_bands")["model"])
+        assert set(table(finished, "profile/heat")["fact"]) >= {"purchase_recency_days", "sentiment_now"}
+        assert set(table(finished, "profile/tests")["model"]) == {"hybrid", "hybrid_plus"}
 
 
 def test_markup_of_customers_is_escaped_on_the_page(tmp_path: Path):
