@@ -51,6 +51,7 @@ def test_a_chain_is_its_stages_one_after_another():
         assert {node.name for node in registered[stage].nodes} <= names
     assert registered["coldstart"].inputs() & {"interactions", "event_stores", "coldstart_metrics"} == set()
     assert registered["risk"].inputs() & {"records", "record_arrays", "risk_metrics"} == set()
+    assert registered["feedback"].inputs() & {"documents", "document_words", "feedback_metrics"} == set()
     assert set(registered["reporting"].nodes) <= set(registered[DEFAULT].nodes)
 
 

@@ -83,7 +83,8 @@ def document_profiles(
     time = words[c.TIMESTAMP].to_numpy(dtype=np.float64, na_value=np.nan)
     before = np.ones(len(words), dtype=bool) if cut is None else ~(time >= cut)
     table = words[[c.DOCUMENT_ID, c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.CHANNEL, c.LANGUAGE]].reset_index(drop=True)
-    table[c.TIMESTAMP] = table[c.TIMESTAMP].astype("Int64")
+    texts = (c.DOCUMENT_ID, c.CUSTOMER_ID, c.ITEM_ID, c.CHANNEL, c.LANGUAGE)
+    table = table.astype({**dict.fromkeys(texts, "string"), c.TIMESTAMP: "Int64"})  # also where all are missing
     scored = _scored(words, labelled[before[labelled]], classes, sentiment, profiles.folds)
     table = table.join(scored)
     table["fitted_before"] = pd.array([cut] * len(table), dtype="Int64")

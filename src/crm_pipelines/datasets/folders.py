@@ -1,7 +1,7 @@
 """Results that are folders: arrays, sparse matrices, event stores, the demo world; and what is only read."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -310,16 +310,16 @@ def _memory_map(path: Path) -> NDArray[Any]:
         return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
 
 
-class TaggerDataset(FolderDataset["BiLSTMCRF | None", "BiLSTMCRF | None"]):
-    """A fitted tagger of entities; an empty folder where none was fitted."""
+class TaggerDataset(FolderDataset["Sequence[BiLSTMCRF]", "list[BiLSTMCRF]"]):
+    """A fitted tagger of entities, as a list of one; an empty list where none was fitted."""
 
-    def write(self, data: "BiLSTMCRF | None", folder: Path) -> None:
+    def write(self, data: "Sequence[BiLSTMCRF]", folder: Path) -> None:
         """Write its weights."""
-        if data is not None:
-            data.save(folder)
+        for tagger in data:
+            tagger.save(folder)
 
-    def read(self, folder: Path) -> "BiLSTMCRF | None":
+    def read(self, folder: Path) -> "list[BiLSTMCRF]":
         """The tagger, if there is one."""
         from crm_pipelines.models.tagging.bilstm_crf import BiLSTMCRF  # torch takes seconds to import
 
-        return BiLSTMCRF.load(folder) if any(folder.iterdir()) else None
+        return [BiLSTMCRF.load(folder)] if any(folder.iterdir()) else []

@@ -105,8 +105,7 @@ class Gazetteer:
         ]
         self.cased = {name.lower() for name, kind in kept if kind != PRODUCT and " " not in name}
         patterns = [{"label": kind, "pattern": name} for name, kind in kept[: parameters.most_names]]
-        with self.nlp.select_pipes(enable="tagger"):  # nothing but the tokeniser reads the patterns
-            ruler.add_patterns(patterns)
+        ruler.add_patterns(patterns)
         self.size = len(patterns)
 
     def find(self, texts: Sequence[str]) -> Iterator[list[Found]]:

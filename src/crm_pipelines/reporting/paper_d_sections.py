@@ -10,7 +10,7 @@ from crm_pipelines.columns import METRIC, MODEL, SLICE_ALL, Y_TRUE, N
 from crm_pipelines.reporting import paper_d, sections
 from crm_pipelines.reporting.formatting import count, interval, number, signed
 from crm_pipelines.reporting.names import metric_name, model_label, model_rank, protocol_label
-from crm_pipelines.reporting.paper_table import PUBLISHED_HEAD, PaperTable, published_cell
+from crm_pipelines.reporting.paper_table import PUBLISHED_HEAD, PaperTable, Record, published_cell
 from crm_pipelines.reporting.results import PipelineResults
 from crm_pipelines.reporting.tables import efficiency_table, focus_models, main_protocol, performance_table
 from crm_pipelines.reporting.view import Cell, Head, Label, Row, Table, Tone, model_row_label
@@ -71,8 +71,8 @@ def _performance(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
     return PaperTable(
         anchor,
         "Table 1: sentiment, published beside measured",
-        "Means over folds and seeds with their standard deviation. Precision, recall and F1 are weighted by the size of "
-        "a class, so that recall is accuracy; macro-F1 counts classes alike. Decisions follow offsets chosen on "
+        "Means over folds and seeds with their standard deviation. Precision, recall and F1 are weighted by the size "
+        "of a class, so that recall is accuracy; macro-F1 counts classes alike. Decisions follow offsets chosen on "
         f"validation for macro-F1, the same way for every model. {_IMPOSSIBLE}",
         _present(
             _beside(frame),
@@ -133,8 +133,7 @@ def _beside(frame: pd.DataFrame) -> Table | None:
     )
 
 
-def _test_cell(record: dict[str, float] | object, metric: str) -> Cell:
-    r = dict(record)  # type: ignore[call-overload]
+def _test_cell(r: Record, metric: str) -> Cell:
     if isnan(r["difference"]):
         return sections.EMPTY
     digits = metric_name(metric).digits

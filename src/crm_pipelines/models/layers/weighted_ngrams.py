@@ -15,7 +15,7 @@ from torch import Tensor
 
 from crm_pipelines.config import Parameters
 from crm_pipelines.documents.inputs import TextInputs
-from crm_pipelines.text.ngrams import NGrams
+from crm_pipelines.text.ngrams import MOST_BITS, NGrams
 
 
 class NGramParameters(Parameters):
@@ -29,7 +29,7 @@ class NGramParameters(Parameters):
 
     words: int = Field(default=2, ge=1, le=4)
     characters: tuple[int, int] = (2, 5)
-    bits: int = Field(default=20, ge=10, le=24)
+    bits: int = Field(default=20, ge=10, le=MOST_BITS)
     least: int = Field(default=2, ge=1)
     summary: bool = True
 

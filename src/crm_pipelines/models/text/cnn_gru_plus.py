@@ -1,40 +1,44 @@
 """CNN-GRU+: networks and linear models on n-grams, cross-fitted and weighed.
 
 Idea: with some thousand documents a network on words and a linear model on characters err in different places, and
-the variance of the first is large. The training part is cut into parts; for each of them a network and a linear model
-are fitted on the others, so that each training document is scored by members that have not seen it (Wolpert 1992,
-"Stacked generalization"). On these scores the weights of the kinds are fitted; the members of all parts are averaged.
-Validation stops the networks and nothing else, so that thresholds and temperature chosen on it stay honest.
+the variance of the first is large. The documents of training and validation are cut into parts; for each of them a
+network and a linear model are fitted on the others, so that every document is scored by members that have not seen it
+(Wolpert 1992, "Stacked generalization"). On these scores the weights of the kinds are fitted. A new document gets the
+networks of all parts, averaged, and a linear model of all documents; one that the model has learnt from gets the score
+of the members that had not seen it. So thresholds and temperature chosen on validation stay honest though validation
+is learnt from too.
 """
 
 import dataclasses
-import json
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
+import torch
 from pydantic import Field
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from crm_pipelines.config import Parameters
 from crm_pipelines.documents.inputs import TextInputs
-from crm_pipelines.errors import UserError
 from crm_pipelines.models.layers.class_stacking import logs, pooled, stack_classes
 from crm_pipelines.models.text.cnn_gru import CNNGRU, CNNGRUConfig
 from crm_pipelines.models.text.tfidf_logistic import TfidfLogistic, TfidfLogisticConfig
+from crm_pipelines.training.weights import load_weights, save_weights
 
 SEED_STEP = 1_000
 """Seeds of members lie this far apart."""
-KINDS = ("network", "linear")
-POOL_FILE = "pool.json"
+STOPPING_SHARE = 0.1
+"""Share of a network's documents that stop it."""
+POOL = "pool"
 
 
 class CNNGRUPlusConfig(CNNGRUConfig):
     """The network's parameters and those of the pool.
 
     Attributes:
-        parts: of the training documents; as many networks and linear models.
+        parts: of the documents; as many networks.
         linear: hyper-parameters of the linear members.
         shrinkage: pull of the weights towards equal ones.
     """
@@ -54,63 +58,84 @@ class CNNGRUPlus:
     def __init__(self, config: CNNGRUPlusConfig, seed: int = 42) -> None:
         self.config, self.seed = config, seed
         self.networks: list[CNNGRU] = []
-        self.linear: list[TfidfLogistic] = []
-        self.weights, self.constants = np.full(len(KINDS), 1 / len(KINDS)), np.zeros(0)
-
-    def _members(self, part: int) -> tuple[CNNGRU, TfidfLogistic]:
-        c, seed = self.config, self.seed + SEED_STEP * part
-        own = set(CNNGRUPlusConfig.model_fields) - set(CNNGRUConfig.model_fields)
-        return CNNGRU(CNNGRUConfig(**c.model_dump(exclude=own)), seed), TfidfLogistic(c.linear, seed)
+        self.linear = TfidfLogistic(config.linear, seed)
+        self.weights, self.constants = np.full(2, 0.5), np.zeros(0)
+        self.marks = np.zeros(0, dtype=np.int64)
+        """Of the documents learnt from, ascending."""
+        self.unseen = np.zeros((0, 0))
+        """Their probabilities by members that had not seen them."""
 
     def fit(self, inputs: TextInputs) -> list[dict[str, float]]:
         """Fit every member on all parts but one, then the weights on what each says of that one."""
-        self.networks, self.linear = [], []
-        history = []
-        labels = inputs.labels[inputs.train]
-        unseen = np.zeros((len(labels), len(KINDS), len(inputs.classes)))
+        rows = np.sort(np.concatenate([inputs.train, inputs.validation]))
+        labels = inputs.labels[rows]
+        self.networks, history = [], []
+        said = np.zeros((len(rows), 2, len(inputs.classes)))
         for part, (rest, own) in enumerate(self._parts(labels)):
-            network, linear = self._members(part)
-            known, rows = dataclasses.replace(inputs, train=inputs.train[rest]), inputs.train[own]
-            history += [{"part": part, **row} for row in network.fit(known)]
-            linear.fit(known)
+            seed = self.seed + SEED_STEP * part
+            train, stopping = self._divided(rows[rest], labels[rest], seed)
+            network = CNNGRU(self._network_config(), seed)
+            history += [
+                {"part": part, **row}
+                for row in network.fit(dataclasses.replace(inputs, train=train, validation=stopping))
+            ]
+            linear = TfidfLogistic(self.config.linear, seed)
+            linear.fit(dataclasses.replace(inputs, train=rows[rest]))
+            said[own] = np.stack([logs(m.predict_proba(inputs, rows[own])) for m in (network, linear)], axis=1)
             self.networks.append(network)
-            self.linear.append(linear)
-            unseen[own] = np.stack([logs(m.predict_proba(inputs, rows)) for m in (network, linear)], axis=1)
-        self.weights, self.constants = stack_classes(unseen, labels, self.config.shrinkage)
+        self.linear.fit(dataclasses.replace(inputs, train=rows))
+        self.weights, self.constants = stack_classes(said, labels, self.config.shrinkage)
+        marks = _marks(inputs, rows)
+        order = np.argsort(marks, kind="stable")
+        self.marks, self.unseen = marks[order], pooled(said, self.weights, self.constants)[order]
         return history
+
+    def _network_config(self) -> CNNGRUConfig:
+        own = set(CNNGRUPlusConfig.model_fields) - set(CNNGRUConfig.model_fields)
+        return CNNGRUConfig(**self.config.model_dump(exclude=own))
 
     def _parts(self, labels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Positions of all other parts and of each part; fewer parts where a class has fewer documents."""
-        count = max(2, min(self.config.parts, int(np.bincount(labels).min())))
-        parts: Iterator[tuple[np.ndarray, np.ndarray]] = StratifiedKFold(
-            count, shuffle=True, random_state=self.seed
-        ).split(labels, labels)
+        present = np.bincount(labels)
+        count = max(2, min(self.config.parts, int(present[present > 0].min())))
+        folding = StratifiedKFold(count, shuffle=True, random_state=self.seed)
+        parts: Iterator[tuple[np.ndarray, np.ndarray]] = folding.split(labels, labels)
         return parts
 
+    @staticmethod
+    def _divided(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Documents that a network learns from, and those that stop it."""
+        present = np.bincount(labels)
+        stratify = labels if present[present > 0].min() >= 2 and len(rows) * STOPPING_SHARE >= len(present) else None
+        train, stopping = train_test_split(rows, test_size=STOPPING_SHARE, stratify=stratify, random_state=seed)
+        return np.sort(train), np.sort(stopping)
+
     def predict_proba(self, inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
-        """Probabilities (B, C)."""
+        """Probabilities (B, C); documents that were learnt from get those of members that had not seen them."""
         if not len(rows):
             return np.zeros((0, len(self.constants)))
-        by_kind = [
-            np.mean([logs(member.predict_proba(inputs, rows)) for member in members], axis=0)
-            for members in (self.networks, self.linear)
-        ]
-        return pooled(np.stack(by_kind, axis=1), self.weights, self.constants)
+        by_networks = np.mean([logs(network.predict_proba(inputs, rows)) for network in self.networks], axis=0)
+        said = np.stack([by_networks, logs(self.linear.predict_proba(inputs, rows))], axis=1)
+        out = pooled(said, self.weights, self.constants)
+        marks = _marks(inputs, rows)
+        place = np.searchsorted(self.marks, marks).clip(max=max(len(self.marks) - 1, 0))
+        known = self.marks[place] == marks
+        out[known] = self.unseen[place[known]]
+        return out
 
     def save(self, directory: Path) -> None:
-        """Write the members and the weights."""
-        for part, members in enumerate(zip(self.networks, self.linear, strict=True)):
-            for kind, member in zip(KINDS, members, strict=True):
-                member.save(directory / f"part={part}" / kind)
-        pool = {
+        """Write the members, the weights, and marks and scores of the documents learnt from."""
+        for part, network in enumerate(self.networks):
+            network.save(directory / f"network={part}")
+        self.linear.save(directory / "linear")
+        config = {
             "model": self.name,
             "config": self.config.model_dump(mode="json"),
             "seed": self.seed,
             "parts": len(self.networks),
-            "weights": self.weights.tolist(),
-            "constants": self.constants.tolist(),
         }
-        (directory / POOL_FILE).write_text(json.dumps(pool, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        arrays = {"weights": self.weights, "constants": self.constants, "marks": self.marks, "unseen": self.unseen}
+        save_weights(directory / POOL, config, {name: torch.from_numpy(array) for name, array in arrays.items()})
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -119,19 +144,23 @@ class CNNGRUPlus:
         Raises:
             UserError: a file is missing or cannot be read.
         """
-        try:
-            pool: dict[str, Any] = json.loads((directory / POOL_FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{directory}: no readable model here ({error}); train it again") from error
-        model = cls(CNNGRUPlusConfig(**pool["config"]), pool["seed"])
-        for part in range(pool["parts"]):
-            model.networks.append(CNNGRU.load(directory / f"part={part}" / KINDS[0]))
-            model.linear.append(TfidfLogistic.load(directory / f"part={part}" / KINDS[1]))
-        model.weights, model.constants = np.array(pool["weights"]), np.array(pool["constants"])
+        stored, state = load_weights(directory / POOL)
+        model = cls(CNNGRUPlusConfig(**stored["config"]), stored["seed"])
+        model.networks = [CNNGRU.load(directory / f"network={part}") for part in range(stored["parts"])]
+        model.linear = TfidfLogistic.load(directory / "linear")
+        for name, tensor in state.items():
+            setattr(model, name, tensor.numpy())
         return model
 
     @property
     def n_parameters(self) -> int:
         """Of all members, and the weights."""
-        members = (*self.networks, *self.linear)
+        members = (*self.networks, self.linear)
         return sum(member.n_parameters for member in members) + len(self.weights) + len(self.constants)
+
+
+def _marks(inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
+    """A number (B,) that tells documents apart by their texts; equal texts are one document here."""
+    texts = (f"{inputs.summary[row]}\n{inputs.text[row]}".encode("utf-8", "surrogatepass") for row in rows)
+    digests = b"".join(hashlib.blake2b(text, digest_size=8).digest() for text in texts)
+    return np.frombuffer(digests, dtype=np.int64).copy()

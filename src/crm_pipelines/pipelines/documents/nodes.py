@@ -1,12 +1,15 @@
 """Thin nodes of ``documents``; the work is done in ``sources``, ``documents`` and ``text``."""
 
 import logging
-from typing import Any
+from typing import Any, Final
 
+import ibis
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from crm_pipelines import columns as c
 from crm_pipelines import sources
 from crm_pipelines.cleaning import summarise_cleaning
 from crm_pipelines.config import FoldParameters, SourceSpec
@@ -20,15 +23,22 @@ from crm_pipelines.sources import RawFolder, conll
 logger = logging.getLogger(__name__)
 
 Arrays = dict[str, NDArray[Any]]
+NO_DOCUMENTS: Final = pa.schema(
+    {name: pa.int64() if name in (c.TIMESTAMP, c.ROW) else pa.string() for name in c.DOCUMENT_COLUMNS}
+).empty_table()
 Sentences = dict[str, list[tuple[list[str], list[str]]]]
 
 
 def read(raw_files: RawFolder, source_spec: SourceSpec) -> tuple[ir.Table, dict[str, int]]:
     """The documents of the chosen source as read, and what was counted while reading.
 
+    A source without documents has none, if it says what a purchase is: the profile is then made of behaviour alone.
+
     Raises:
-        UserError: a mistake in the raw files or in the source block.
+        UserError: a mistake in the raw files or in the source block, or a source with nothing for this chain.
     """
+    if not source_spec.texts and source_spec.purchase is not None:
+        return ibis.memtable(NO_DOCUMENTS), {}
     found = sources.read_documents(raw_files, source_spec)
     return found.documents, found.notes
 
@@ -58,6 +68,8 @@ def clean(
     parameters: DocumentParameters,
 ) -> tuple[ir.Table, pd.DataFrame]:
     """Clean documents and the report in which rows in = rows dropped + rows out."""
+    if not source_spec.texts:
+        return documents, pd.DataFrame(columns=["step", "reason", "rows"])
     known = sources.documents.known_customers(raw_files, source_spec)
     table, report = clean_documents(documents, known, document_notes, parameters, f"source '{source_spec.title}'")
     logger.info("%s", summarise_cleaning(report))

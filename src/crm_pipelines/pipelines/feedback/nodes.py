@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from crm_pipelines import columns as c
 from crm_pipelines.benchmark.results import data_fingerprint, tabulate
 from crm_pipelines.columns import FOLD, MODEL, PROTOCOL, PROTOCOL_STRATIFIED
 from crm_pipelines.config import RunParameters, SourceSpec, parse
@@ -21,6 +23,20 @@ from crm_pipelines.text.config import EntityParameters, ProfileParameters, Theme
 from crm_pipelines.text.theme_tables import pain_points, theme_table
 
 Arrays = dict[str, NDArray[Any]]
+_NUMBERS: Final = (*(c.probability(name) for name in c.SENTIMENTS), *c.EMBEDDING_COLUMNS)
+NO_PROFILES: Final = pa.schema(
+    {
+        **{name: pa.string() for name in (c.DOCUMENT_ID, c.CUSTOMER_ID, c.ITEM_ID)},
+        c.TIMESTAMP: pa.int64(),
+        **{name: pa.string() for name in (c.CHANNEL, c.LANGUAGE)},
+        **{name: pa.float64() for name in _NUMBERS[:3]},
+        **{name: pa.string() for name in (c.SENTIMENT, c.FITTED)},
+        "fitted_before": pa.int64(),
+        **{name: pa.string() for name in (c.THEME, c.ENTITIES)},
+        **{name: pa.float64() for name in _NUMBERS[3:]},
+    }
+).empty_table()
+"""Profiles of no documents."""
 
 
 def training_of(model: str) -> Callable[..., dict[str, PendingRun]]:
@@ -117,29 +133,33 @@ def train_tagger(
     config: dict[str, Any],
     entities: EntityParameters,
     runs: RunParameters,
-) -> tuple[Any, pd.DataFrame]:
-    """A tagger of entities with its scores beside the rule's; nothing without annotated sentences."""
+) -> tuple[list[Any], pd.DataFrame]:
+    """A tagger of entities, in a list, with its scores beside the rule's; nothing without annotated sentences."""
     from crm_pipelines.benchmark.entity_search import SCORE_COLUMNS, train_tagger  # torch takes seconds to import
     from crm_pipelines.models.tagging.bilstm_crf import BiLSTMCRFConfig
     from crm_pipelines.training.seeds import seed_everything
 
     if not annotated_sentences:
-        return None, pd.DataFrame({name: [] for name in SCORE_COLUMNS})
+        return [], pd.DataFrame({name: [] for name in SCORE_COLUMNS})
     seed_everything(entities.seed, runs.threads)
     parts = {
         part: [Sentence(tuple(tokens), tuple(tags)) for tokens, tags in several]
         for part, several in annotated_sentences.items()
     }
-    return train_tagger(parts, parse(BiLSTMCRFConfig, config, "feedback.tagger.config"), entities.seed)
+    tagger, scores = train_tagger(parts, parse(BiLSTMCRFConfig, config, "feedback.tagger"), entities.seed)
+    return [tagger], scores
 
 
 def find_entities(
-    document_words: pd.DataFrame, catalogue_names: pd.DataFrame, tagger: Any, entities: EntityParameters
+    document_words: pd.DataFrame, catalogue_names: pd.DataFrame, tagger: list[Any], entities: EntityParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Entities of every document, and which are named most often."""
-    from crm_pipelines.benchmark.entity_search import entity_counts, find_entities
+    from crm_pipelines.benchmark.entity_search import ENTITY_COLUMNS, entity_counts, find_entities
 
-    found = find_entities(document_words, catalogue_names, tagger, entities)
+    if document_words.empty:
+        nothing = pd.DataFrame({name: pd.Series(dtype="str") for name in ENTITY_COLUMNS})
+        return nothing, entity_counts(nothing)
+    found = find_entities(document_words, catalogue_names, next(iter(tagger), None), entities)
     return found, entity_counts(found)
 
 
@@ -159,6 +179,8 @@ def profile(
     from crm_pipelines.models.registry import text_model
     from crm_pipelines.training.seeds import seed_everything
 
+    if document_words.empty:
+        return ibis.memtable(NO_PROFILES)
     kind = text_model(profiles.model)
     config = parse(kind.Config, parameters[profiles.model]["config"], f"feedback.{profiles.model}.config")
     seed_everything(runs.seeds[0], runs.threads)
