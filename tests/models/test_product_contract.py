@@ -1,21 +1,17 @@
 """What every recommender must do; models are discovered in the registry."""
 
-import sys
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from banks import PRODUCTS, bank
 from crm_pipelines.benchmark.products import offered_scores, predict
 from crm_pipelines.errors import UserError
 from crm_pipelines.evaluation.lists import per_query
 from crm_pipelines.models.registry import PRODUCT_MODELS, product_model
 from crm_pipelines.sequences.inputs import Histories
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "recommendation"))
-from banks import PRODUCTS, bank
 
 TRAINING = {"epochs": 20, "batch_size": 16, "learning_rate": 1e-2, "patience": 20}
 NETWORK = {

@@ -1,8 +1,6 @@
 """Products taken from a log: what is dropped and counted, who is asked what, and what may be learnt from."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,13 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from banks import DAY, PARAMETERS, PRODUCTS, SPEC, bank, drawn, log
 from crm_pipelines.config import EligibilityRule, EntitySpec, OfferSpec
 from crm_pipelines.errors import UserError
 from crm_pipelines.recommendation.eligibility import allowed_groups
 from crm_pipelines.recommendation.preparation import NEVER, build, split
-
-sys.path.insert(0, str(Path(__file__).parent))
-from banks import DAY, PARAMETERS, PRODUCTS, SPEC, bank, drawn, log
 
 NOBODY = pd.Series([], dtype=str)
 BANK = OfferSpec(takes=("held", "added"), ends=("dropped",), predicted=("added",), period="month")

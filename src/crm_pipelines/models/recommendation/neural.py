@@ -101,21 +101,24 @@ class ProfiledNetwork(SequenceNetwork):
 
     def log_probabilities(self, histories: Histories) -> np.ndarray:
         """(B, I); an empty history is answered by the profile alone."""
-        assert self.sizes is not None
-        out = np.empty((len(histories), self.sizes.items), dtype=np.float32)
+        sizes: Any = self.sizes
+        out = np.empty((len(histories), sizes.items), dtype=np.float32)
+        # Histories of a length together: a short one is not padded to the longest of all.
+        order = np.argsort(np.diff(histories.start), kind="stable")
         self.network.eval()
         with torch.no_grad():
             vectors = self.final()
-            for first in range(0, len(histories), PREDICTED):
-                some = histories.part(slice(first, first + PREDICTED))
-                rows, last = history_rows(some, self.length, begin=self.sizes.items)
+            for first in range(0, len(order), PREDICTED):
+                chosen = order[first : first + PREDICTED]
+                some = histories.extended(chosen, np.empty((len(chosen), 0), dtype=np.int64))
+                rows, last = history_rows(some, self.length, begin=sizes.items)
                 known = some.profiles
                 if known is None:  # only the column of ones is known of everybody
-                    known = np.zeros((len(some), self.sizes.profile), dtype=np.float32)
+                    known = np.zeros((len(some), sizes.profile), dtype=np.float32)
                     known[:, 0] = 1.0
                 states = self.network.states(rows, torch.from_numpy(np.ascontiguousarray(known)), vectors, last)
                 scores = self.network.scores(states, vectors)
-                out[first : first + len(some)] = torch.log_softmax(scores, dim=1).numpy()
+                out[chosen] = torch.log_softmax(scores, dim=1).numpy()
         return out
 
 
