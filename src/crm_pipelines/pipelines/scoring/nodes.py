@@ -91,7 +91,7 @@ def read_churn(
     if source_spec.churn is not None:
         log = today_events.select(c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE).to_pandas()
         attributes = today_customers.to_pandas()
-        found = today_records(log, attributes, source_spec.churn, source_spec.customers)
+        found = snapshots.today_records(log, attributes, source_spec.churn, source_spec.customers)
         table, layout, notes = with_lines(found)
         logger.info("%s customers are outside the audience of churn", f"{notes['outside_the_audience']:,}")
         return table, layout
