@@ -29,6 +29,7 @@ from crm_pipelines.config import (
 from crm_pipelines.errors import UserError
 from crm_pipelines.pipelines.sequences.nodes import EVENTS, RECORDS, empty, with_lines
 from crm_pipelines.processes import side_by_side
+from crm_pipelines.records import snapshots
 from crm_pipelines.records.cleaning import clean_records
 from crm_pipelines.records.layout import Layout
 from crm_pipelines.scoring import drift, extras
