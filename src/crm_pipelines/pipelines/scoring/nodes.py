@@ -319,7 +319,7 @@ def conclude(
     """The drift of every system, and an overview of what was scored."""
     filled = [table for table in drifts if len(table)]
     table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(drift.COLUMNS))
-    counts: dict[str, int] = table["severity"].value_counts().to_dict() if len(table) else {}
+    counts = table["severity"].value_counts()
     overview = {
         "customers": len(customer_actions),
         "with_churn": int(customer_actions["churn_probability"].notna().sum()),
