@@ -134,7 +134,7 @@ def _feedback(facts: Facts, limits: Limits) -> list[Need]:
         labels = found.labels
         enough = len(labels) > 1 and sum(labels.values()) >= least and min(labels.values()) >= each
         listed = ", ".join(f"{name} {n:,}" for name, n in labels.items()) or "none"
-        advice = "sentiment cannot be learnt; name a column of labels or of ratings"
+        advice = "a lexicon of English will tell sentiment; name a column of labels or of ratings"
         asked = f"{least:,} in all, {each:,} of each of two sentiments"
         needs.append(Need("labelled documents", asked, listed, YES if enough else WEAK, advice))
     if not has_purchases:
