@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-KILLS = 24
+KILLS = 22
 
 # Imports once, then forks a child for every run, so that a kill costs the time of a run and not that of its imports.
 PROGRAM = """

@@ -53,7 +53,9 @@ OUT_OF_FOLD: Final = "out_of_fold"
 """By a model that was fitted on other documents, all from before the cut."""
 BEFORE_CUT: Final = "before_cut"
 """By the model of all labelled documents before the cut."""
-FITTED_VALUES: Final = (OUT_OF_FOLD, BEFORE_CUT)
+LEXICON: Final = "lexicon"
+"""No model was fitted: a lexicon says which sentiment it is."""
+FITTED_VALUES: Final = (OUT_OF_FOLD, BEFORE_CUT, LEXICON)
 EMBEDDING_WIDTH: Final = 32
 
 # Dense integer ids, in order of first appearance in (timestamp, row) order -----------------------------------

@@ -38,7 +38,7 @@ CHAINS = {
 WHOLE = ("coldstart", "risk", "engagement", "feedback", "recommendation", "check", "scoring")
 """What ``kedro run`` without a pipeline's name is made of: chains, then stages that use what they keep."""
 
-ALSO_OF_OTHERS = frozenset({"read_log", "clean_log"})
+ALSO_OF_OTHERS = frozenset({"read_log", "clean_log", "read_purchase_log", "clean_purchase_log"})
 """Nodes of one chain whose outputs another's nodes of the whole give as well."""
 
 ALONE = "{}_models"

@@ -104,12 +104,19 @@ class TestProfiles:
         other.loc[one, c.LABEL] = wrong
         assert profiles(other).loc[one, c.SENTIMENT] == profiles(table).loc[one, c.SENTIMENT]
 
-    def test_without_labels_there_is_no_sentiment_but_all_else(self):
-        found = profiles(words(labels=False))
-        assert found[c.SENTIMENT].isna().all()
-        assert found["p_negative"].isna().all()
+    def test_without_labels_a_lexicon_tells_the_sentiment_of_what_is_english(self):
+        table = words(labels=False)
+        table.loc[table.index < 20, c.LANGUAGE] = "de"
+        found = profiles(table)
+        english = found[20:]
+        assert found[c.SENTIMENT][:20].isna().all()
+        assert found["p_negative"][:20].isna().all()
+        assert (english[c.FITTED] == c.LEXICON).all()
+        told = english[c.SENTIMENT].eq("negative") == table["text"][20:].str.contains("awful")
+        assert told.mean() > 0.9
+        assert english[[c.probability(name) for name in c.SENTIMENTS]].sum(axis=1).eq(1).all()
         assert found[c.THEME].notna().all()
-        assert len(pain_points(found)) == 0
+        assert len(pain_points(found)) == 3
         assert len(theme_table(found))
 
 

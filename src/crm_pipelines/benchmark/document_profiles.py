@@ -21,7 +21,9 @@ from crm_pipelines.documents.inputs import TextInputs
 from crm_pipelines.documents.words import STEMS, WORDS
 from crm_pipelines.evaluation.calibration import apply_temperature, fit_temperature
 from crm_pipelines.evaluation.decision import fit_decision_rule
+from crm_pipelines.models.text.vader import compound
 from crm_pipelines.text.config import ProfileParameters, ThemeParameters
+from crm_pipelines.text.language import ENGLISH
 from crm_pipelines.text.tfidf import TextProjection
 from crm_pipelines.text.themes import Themes
 
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 DAY = 86_400
 CHUNK = 50_000
 VALIDATION_SHARE = 0.2
+LEXICON_MARGIN = 0.05
+"""Compound score from which on VADER calls a text positive, as its authors do; below its negative, negative."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +101,14 @@ def document_profiles(
 def _scored(
     words: pd.DataFrame, rows: NDArray[np.int64], classes: Sequence[str], sentiment: SentimentModel, folds: int
 ) -> pd.DataFrame:
-    """``p_<class>, sentiment, fitted`` of every document; null where nothing can be learnt."""
+    """``p_<class>, sentiment, fitted`` of every document; by a lexicon where nothing can be learnt."""
     n = len(words)
     out = pd.DataFrame({c.probability(name): np.full(n, np.nan) for name in c.SENTIMENTS})
     out[c.SENTIMENT] = pd.Series([None] * n, dtype="string")
     out[c.FITTED] = pd.Series([None] * n, dtype="string")
     inputs = TextInputs.of(words, classes) if len(rows) else None
     if inputs is None or np.unique(inputs.labels[rows]).size < 2 or np.bincount(inputs.labels[rows]).max() < folds:
-        return out
+        return _by_lexicon(words, out)
     logger.info("sentiment of %s documents, from %s labelled ones", f"{n:,}", f"{len(rows):,}")
     probabilities = np.zeros((n, len(classes)))
     whole = sentiment.fit(inputs, rows)
@@ -127,6 +131,24 @@ def _scored(
     fitted = np.full(n, c.BEFORE_CUT, dtype=object)
     fitted[rows] = c.OUT_OF_FOLD
     out[c.FITTED] = pd.array(fitted, dtype="string")
+    return out
+
+
+def _by_lexicon(words: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
+    """The same by VADER's compound score and its published thresholds; null for documents that are not English.
+
+    Nothing is fitted, so probabilities are 0 and 1 and say no more than the sentiment does.
+    """
+    english = (words[c.LANGUAGE] == ENGLISH).fillna(False).to_numpy(dtype=bool)
+    told = words.loc[english, [c.SUMMARY, c.TEXT]].fillna("").astype(str).agg(" ".join, axis=1)
+    score = np.array([compound(text) for text in told], dtype=np.float64)
+    logger.info("sentiment of %s English documents by a lexicon: labels are too few to learn from", f"{len(told):,}")
+    negative, neutral, positive = c.SENTIMENTS
+    names = np.select([score <= -LEXICON_MARGIN, score >= LEXICON_MARGIN], [negative, positive], neutral)
+    for name in c.SENTIMENTS:
+        out.loc[english, c.probability(name)] = (names == name).astype(np.float64)
+    out.loc[english, c.SENTIMENT] = names
+    out.loc[english, c.FITTED] = c.LEXICON
     return out
 
 

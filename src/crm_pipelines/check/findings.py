@@ -69,39 +69,45 @@ def _of_columns(own: OwnFile, table: pd.DataFrame) -> list[Finding]:
     if unused:
         shown = ", ".join(unused[:10]) + (f" and {len(unused) - 10} more" if len(unused) > 10 else "")
         found.append(Finding(NOTE, own.table.file, f"columns not used: {shown}", "declare those that describe"))
-    for row in table[table["role"] != UNUSED].itertuples():
-        where, role, kind = f"{row.file}, column '{row.column}'", str(row.role), str(row.kind)
+    for row in table[table["role"] != UNUSED].to_dict("records"):
+        where, role, kind = f"{row['file']}, column '{row['column']}'", str(row["role"]), str(row["kind"])
         is_id = role in _IDS
         if kind == "empty":
             found.append(Finding(WARNING, where, "has no value in any row", "leave it out of the block"))
         elif kind == "constant" and role not in (c.BEHAVIOUR,):
             found.append(Finding(WARNING, where, "has the same value in every row", "it tells nothing; leave it out"))
-        elif row.missing > MANY_MISSING:
-            found.append(Finding(WARNING, where, f"is missing in {100 * row.missing:.0f} % of the rows"))
-        if is_id and row.words:
-            what = f"{row.words:,} rows hold a word such as NULL in place of an id"
+        elif row["missing"] > MANY_MISSING:
+            found.append(Finding(WARNING, where, f"is missing in {100 * row['missing']:.0f} % of the rows"))
+        if is_id and row["words"]:
+            what = f"{row['words']:,} rows hold a word such as NULL in place of an id"
             advice = "leave those cells blank, else the word counts as one customer or item"
             found.append(Finding(WARNING, where, what, advice))
-        elif row.missing > 0 and is_id:
-            rows = round(row.missing * row.rows)
+        elif row["missing"] > 0 and is_id:
+            rows = round(row["missing"] * row["rows"])
             found.append(Finding(WARNING, where, f"{rows:,} rows have no id", "they are dropped and counted"))
         if is_id and kind == "mixed":
             advice = "set 'ids: text' if they are meant to be of two kinds, else correct the file"
             found.append(Finding(WARNING, where, "mixes ids that are numbers with ids that are text", advice))
-        if is_id and (alike := same_but_for_case(own, str(row.column))):
+        if is_id and (alike := same_but_for_case(own, str(row["column"]))):
             advice = "write them alike, else one customer or item counts as two"
             what = f"{alike:,} ids equal another but for upper and lower case or leading zeros"
             found.append(Finding(WARNING, where, what, advice))
-        if role.endswith("categorical") and row.values > 50 and row.values > 0.9 * row.rows * (1 - row.missing):
+        if (
+            role.endswith("categorical")
+            and row["values"] > 50
+            and row["values"] > 0.9 * row["rows"] * (1 - row["missing"])
+        ):
             advice = "it looks like an id or a text; leave it out, or declare it as text"
-            found.append(Finding(WARNING, where, f"has {row.values:,} different values in {row.rows:,} rows", advice))
+            found.append(
+                Finding(WARNING, where, f"has {row['values']:,} different values in {row['rows']:,} rows", advice)
+            )
         if role.endswith("categorical") and kind in ("numbers", "numbers with a comma"):
             found.append(Finding(NOTE, where, "is declared as categorical but holds numbers", "numeric?"))
         if role.endswith(("numeric", "value")) and kind == "numbers with a comma" and own.table.columns:
             found.append(
                 Finding(PROBLEM, where, "holds numbers with a decimal comma", "set 'decimal: \",\"' in the block")
             )
-        if _PERSONAL.search(str(row.column)) and not is_id:
+        if _PERSONAL.search(str(row["column"])) and not is_id:
             found.append(Finding(WARNING, where, "looks like personal data", "models need no names; leave it out"))
     return found
 

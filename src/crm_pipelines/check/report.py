@@ -35,7 +35,7 @@ def text(facts: Facts, source: str, findings: list[Finding], needs: list[dict[st
         lines.append(f"  ... {len(rest)} more, {sum(each.severity == NOTE for each in rest)} of them notes")
     lines += ["", "Pipelines"]
     for pipeline, rows in pd.DataFrame(needs).groupby("pipeline", sort=False):
-        asked = [Need(r.requirement, r.needed, r.found, r.met, r.advice) for r in rows.itertuples()]
+        asked = [Need(*map(str, list(row.values())[1:])) for row in rows.to_dict("records")]
         result = verdict(need.met for need in asked)
         run = f"   kedro run --pipelines={pipeline} --params=source={source}" if result.startswith(READY) else ""
         lines.append(f"  {pipeline:13} {result}{run}")

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
 from crm_pipelines.check.facts import CHURN, DOCUMENTS, INTERACTIONS, RECORDS, Facts, RecordFacts
 from crm_pipelines.config import FoldParameters, Parameters, SplitParameters
 from crm_pipelines.errors import UserError
-from crm_pipelines.events.split import check_classes, time_split
+from crm_pipelines.events.split import check_classes, least_events, time_split
 from crm_pipelines.failures import one_line
 
 YES, WEAK, NO = "yes", "weak", "no"
+COUNTED: Final = ("records with an outcome", "records of each class")
 READY, GAPS, NOT_READY = "ready", "ready, with gaps", "not ready"
 
 
@@ -111,8 +110,10 @@ def _engagement(facts: Facts, limits: Limits) -> list[Need]:
         advice = "add 'churn' (no behaviour within so many days), so that plans are adjusted to the risk of leaving"
         needs.append(Need("a definition of churn", "'churn' in the block", "none", WEAK, advice))
         return needs
-    needs += _of_records(facts, CHURN, "records of churn", facts.churn, True, limits)
-    return needs
+    of_churn = _of_records(facts, CHURN, "records of churn", facts.churn, True, limits)
+    if facts.log is not None:  # too few of them leave churn out and nothing else
+        of_churn = [each._replace(met=WEAK) if each.what in COUNTED and each.met == NO else each for each in of_churn]
+    return [*needs, *of_churn]
 
 
 def _feedback(facts: Facts, limits: Limits) -> list[Need]:
@@ -133,7 +134,7 @@ def _feedback(facts: Facts, limits: Limits) -> list[Need]:
         labels = found.labels
         enough = len(labels) > 1 and sum(labels.values()) >= least and min(labels.values()) >= each
         listed = ", ".join(f"{name} {n:,}" for name, n in labels.items()) or "none"
-        advice = "sentiment cannot be learnt; name a column of labels or of ratings"
+        advice = "a lexicon of English will tell sentiment; name a column of labels or of ratings"
         asked = f"{least:,} in all, {each:,} of each of two sentiments"
         needs.append(Need("labelled documents", asked, listed, YES if enough else WEAK, advice))
     if not has_purchases:
@@ -210,8 +211,8 @@ def _of_records(
     listed = ", ".join(f"{name} {n:,}" for name, n in found.classes.items())
     more = "collect more, or take neighbouring periods together"
     needs += [
-        Need("records with an outcome", f"{least:,}", f"{total:,}", YES if total >= least else NO, more),
-        Need("records of each class", f"{each:,}", listed, YES if min(found.classes.values()) >= each else NO, more),
+        Need(COUNTED[0], f"{least:,}", f"{total:,}", YES if total >= least else NO, more),
+        Need(COUNTED[1], f"{each:,}", listed, YES if min(found.classes.values()) >= each else NO, more),
         Need(
             "columns to learn from",
             "1",
@@ -250,11 +251,7 @@ def _histories(events_each: float) -> Need:
 
 
 def _parts(limits: Limits) -> str:
-    minimum = limits.split.minimum
-    history, held = limits.split.history_share, limits.split.validation_share
-    shares = {"train": history * (1 - held), "validation": history * held, "test": 1 - history}
-    need = max(int(np.ceil(minimum.get(part, 0) / share)) for part, share in shares.items())
-    return f"{need:,} events"
+    return f"{least_events(limits.split):,} events"
 
 
 def _of(error: UserError) -> str:

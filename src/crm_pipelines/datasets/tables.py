@@ -1,5 +1,7 @@
 """Tables: Ibis expressions on the engine of the environment, and small pandas frames."""
 
+import atexit
+import gc
 import json
 from pathlib import Path
 from typing import Any, ClassVar
@@ -137,6 +139,14 @@ class OptionalCSVTable(CSVTable):
 
     def _exists(self) -> bool:
         return True
+
+
+@atexit.register
+def _let_go() -> None:
+    """Forget the engine while the interpreter is still whole; else it complains of what it finds on its way out."""
+    ibis.options.default_backend = None
+    TableDataset._connections.clear()
+    gc.collect()
 
 
 def _preview(frame: pd.DataFrame) -> TablePreview:

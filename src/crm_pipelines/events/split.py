@@ -47,6 +47,13 @@ class Fold:
         return train[labelled[train]], validation[labelled[validation]], test[labelled[test]]
 
 
+def least_events(parameters: SplitParameters) -> int:
+    """Labelled events that a log must hold for every part to have its ``minimum``."""
+    history, held = parameters.history_share, parameters.validation_share
+    shares = {"train": history * (1 - held), "validation": history * held, "test": 1 - history}
+    return max(1, *(int(np.ceil(parameters.minimum.get(part, 0) / shares[part])) for part in _PARTS))
+
+
 def time_split(
     timestamp: NDArray[np.int64], labelled_mask: NDArray[np.bool_], parameters: SplitParameters
 ) -> list[Fold]:
@@ -64,12 +71,10 @@ def time_split(
         UserError: if a part of a fold holds fewer labelled events than ``parameters.minimum``.
     """
     times = np.sort(timestamp[labelled_mask])
-    history, held = parameters.history_share, parameters.validation_share
-    shares_of_parts = {"train": history * (1 - held), "validation": history * held, "test": 1 - history}
-    need = max(int(np.ceil(parameters.minimum.get(part, 0) / shares_of_parts[part])) for part in _PARTS)
-    if len(times) < max(need, 1):
+    need = least_events(parameters)
+    if len(times) < need:
         raise UserError(
-            f"interactions: {len(times)} events with a class to predict, at least {max(need, 1)} are needed to split "
+            f"interactions: {len(times)} events with a class to predict, at least {need} are needed to split "
             "by time. Give a longer log, or lower 'split.minimum' (train, validation, test) in the parameters."
         )
     last = parameters.folds - 1

@@ -112,7 +112,7 @@ def assemble(
         for (side, k), rows in mine.groupby([SIDE, K], sort=True)
     }
     prefix = f"{key}/group/"
-    part = {
+    part: dict[str, Any] = {
         name: fitted[f"{key}/{name}"]
         for name in (
             "text_features",

@@ -31,6 +31,10 @@ MEASURED_ONLY: Final = "measured only: sensitive"
 LEAKY: Final = "left out: known only afterwards"
 
 
+class TooFewRecordsError(UserError):
+    """There are too few records, or too few of a class, for figures that are more than chance."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """Records ready to be assembled into the inputs of any fold.
@@ -67,7 +71,8 @@ def prepare(
         trusted: columns that may tell the outcome nearly alone.
 
     Raises:
-        UserError: too few records or too few of a class, no column left, or a column that holds the outcome.
+        TooFewRecordsError: too few records, or too few of a class.
+        UserError: no column is left, or a column holds the outcome.
     """
     labels = np.asarray(records[c.LABEL] == layout.classes[1], dtype=np.int64)
     _check_enough(labels, layout, folds, where)
@@ -181,7 +186,7 @@ def _check_enough(labels: NDArray[np.int64], layout: Layout, folds: FoldParamete
     least, per_class = folds.minimum["records"], folds.minimum["class"]
     if len(labels) < least or min(counts.values()) < per_class:
         listed = ", ".join(f"{name} {n}" for name, n in counts.items())
-        raise UserError(
+        raise TooFewRecordsError(
             f"{where}: {len(labels)} records ({listed}) are too few for a risk model that can be trusted: at least "
             f"{least} records and {per_class} of each class are needed ('folds.minimum'); collect more, or take "
             "neighbouring periods together"

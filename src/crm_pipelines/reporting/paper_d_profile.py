@@ -4,8 +4,9 @@ The paper does not say what its Table 1 predicts, of whom or over which period, 
 figures and ours are not of the same thing.
 """
 
+from collections.abc import Hashable
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -116,9 +117,14 @@ def _beside(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
     )
 
 
-def _difference(row: dict[object, object] | pd.Series, metric: str) -> Cell:
+def _tested(row: dict[Hashable, Any] | None, metric: str) -> Cell:
+    """A difference, or a dash where the two have no fold in common."""
+    return Cell("–", tone="muted") if row is None else _difference(row, metric)
+
+
+def _difference(row: dict[Hashable, Any], metric: str) -> Cell:
     digits = metric_name(metric).digits
-    values = [float(row[name]) for name in ("difference", "low", "high", "p")]  # type: ignore[arg-type]
+    values = [float(row[name]) for name in ("difference", "low", "high", "p")]
     if pd.isna(values[0]):
         return Cell("–", tone="muted")
     tones: dict[str, Tone] = {"better": "better", "worse": "worse", "even": "even"}
@@ -138,7 +144,7 @@ def _tests(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
         metrics = [metric for metric in MEASURED if (mine[METRIC] == metric).any()]
         by = {(row["peer"], row[METRIC]): row for row in mine.to_dict("records")}
         body = tuple(
-            Row(model_row_label(peer), tuple(_difference(by[peer, metric], metric) for metric in metrics))
+            Row(model_row_label(peer), tuple(_tested(by.get((peer, metric)), metric) for metric in metrics))
             for peer in peers
         )
         if body:

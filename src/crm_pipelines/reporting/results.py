@@ -394,7 +394,9 @@ def _read_documents(folder: Path) -> DocumentsResults | None:
 def _read_pipeline(folder: Path) -> PipelineResults | None:
     paths = {name: folder / f"{name}.csv" for name in TABLE_COLUMNS}
     found = {name: _read_result(name, path) for name, path in paths.items() if path.is_file()}
-    return PipelineResults(folder.name, environment=_mapping(folder / "environment.json"), **found) if found else None
+    if all(table.empty for table in found.values()):  # a stage that had nothing to do for this source
+        return None
+    return PipelineResults(folder.name, environment=_mapping(folder / "environment.json"), **found)
 
 
 def _read_result(name: str, path: Path) -> pd.DataFrame:

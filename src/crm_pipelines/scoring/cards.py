@@ -110,10 +110,8 @@ def _measured(metrics: pd.DataFrame, model: str, protocol: str) -> list[str]:
         "| metric | mean | n |",
         "|---|---|---|",
     ]
-    lines += [
-        f"| {name} | {row.mean_:.3f} [{row.low:.3f}, {row.high:.3f}] | {int(row.n):,} |"
-        for name, row in zip(table.index, table.rename(columns={"mean": "mean_"}).itertuples(), strict=True)
-    ]
+    rows_of = zip(table.index, table["mean"], table["low"], table["high"], table["n"], strict=True)
+    lines += [f"| {name} | {mean:.3f} [{low:.3f}, {high:.3f}] | {n:,.0f} |" for name, mean, low, high, n in rows_of]
     return [*lines, ""]
 
 
@@ -139,8 +137,8 @@ def _groups(fairness: pd.DataFrame, model: str, protocol: str) -> Sequence[str]:
         return ["No groups were measured of this model.", ""]
     values = ["n too small" if pd.isna(value) else f"{value:.3f}" for value in rows["macro_f1"]]
     told = [
-        f"| {_plain(row.axis)} | {_plain(row.group)} | {value} | {int(row.n):,} |"
-        for row, value in zip(rows.itertuples(), values, strict=True)
+        f"| {_plain(axis)} | {_plain(group)} | {value} | {n:,.0f} |"
+        for axis, group, value, n in zip(rows["axis"], rows["group"], values, rows["n"], strict=True)
     ]
     return ["Macro-F1 by group.", "", "| axis | group | macro-F1 | n |", "|---|---|---|---|", *told, ""]
 

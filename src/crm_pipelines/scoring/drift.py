@@ -92,21 +92,20 @@ def compare(
             missing = float(1 - len(known) / len(column)) if len(column) else 0.0
             _missing(add, kind, name, told["missing"], missing, len(column), parameters)
     for name, told in reference.get("categories", {}).items():
-        column = pd.Series(list(today["categories"][name]), dtype="object")
-        known = column[column.notna() & (column.astype(str) != "")].astype(str)
-        names = list(told["counts"])
-        counts = known.value_counts()
-        found = np.asarray([*(int(counts.get(each, 0)) for each in names), 0])
-        found[-1] = len(known) - found.sum()
+        labels = pd.Series(list(today["categories"][name]), dtype="object")
+        there = labels[labels.notna() & (labels.astype(str) != "")].astype(str)
+        counts = there.value_counts()
+        found = np.asarray([*(int(counts.get(each, 0)) for each in told["counts"]), 0])
+        found[-1] = len(there) - found.sum()
         index, chance = stability(np.asarray([*told["counts"].values(), told["others"]]), found)
         low, high = (max(limit, chance) for limit in (parameters.moderate, parameters.major))
-        add("input", name, "psi", float("nan"), float("nan"), index, _severity(index, low, high), len(column))
-        missing = float(1 - len(known) / len(column)) if len(column) else 0.0
-        _missing(add, "input", name, told["missing"], missing, len(column), parameters)
-        if told["every"] and len(known):
-            unseen = float((~known.isin(told["every"])).mean())
+        add("input", name, "psi", float("nan"), float("nan"), index, _severity(index, low, high), len(labels))
+        missing = float(1 - len(there) / len(labels)) if len(labels) else 0.0
+        _missing(add, "input", name, told["missing"], missing, len(labels), parameters)
+        if told["every"] and len(there):
+            unseen = float((~there.isin(told["every"])).mean())
             severity = _severity(unseen, parameters.unseen_moderate, parameters.unseen_major)
-            add("input", name, "unseen", 0.0, unseen, unseen, severity, len(column))
+            add("input", name, "unseen", 0.0, unseen, unseen, severity, len(labels))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     order = table["severity"].map(SEVERITIES.index) if len(table) else pd.Series(dtype="int64")
     return table.assign(_order=order).sort_values(["_order", "value"], ascending=[True, False], kind="stable").drop(

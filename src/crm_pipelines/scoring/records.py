@@ -111,8 +111,8 @@ def keep(
         "steps": list(inputs.step_names),
         "range": {"low": low, "high": high},
         "intervals": [
-            {"upto": edge, "low": float(row.low), "high": float(row.high)}
-            for edge, row in zip(upto, bands.itertuples(), strict=True)
+            {"upto": edge, "low": float(low_end), "high": float(high_end)}
+            for edge, low_end, high_end in zip(upto, bands["low"], bands["high"], strict=True)
         ],
         "reference": reference,
     }
@@ -184,7 +184,7 @@ def inputs_of(kept: Kept, records: pd.DataFrame, layout: Layout, where: str) -> 
         cardinalities=tuple(len(words) + 1 for words in categorical.values()),
         categorical_names=tuple(categorical),
         sequence=sequence,
-        sequence_mask=~np.isnan(sequence).all(axis=2) if channels else np.zeros((n, len(steps)), dtype=bool),
+        sequence_mask=np.asarray(~np.isnan(sequence).all(axis=2)) if channels else np.zeros((n, len(steps)), bool),
         channel_names=tuple(channels),
         step_names=tuple(steps),
         amount=np.zeros(n, dtype=np.float32) if layout.has_amount else np.full(n, np.nan, dtype=np.float32),

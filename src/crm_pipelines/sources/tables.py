@@ -33,7 +33,7 @@ def read(raw: RawFolder, spec: SourceSpec) -> CanonicalTables:
             f"Source '{spec.title}': 'interactions.columns' maps '{unknown[0]}', which is none of {', '.join(MAPPABLE)}"
         )
     log = raw.read(spec.interactions.file)
-    target = (c.VALUE,) if spec.interactions.rating_classes else (c.BEHAVIOUR,)
+    target: tuple[str, ...] = (c.VALUE,) if spec.interactions.rating_classes else (c.BEHAVIOUR,)
     known = MAPPABLE
     if spec.interactions.one_kind and not spec.interactions.behaviours:  # a list of orders, say
         if c.BEHAVIOUR in named:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -109,7 +110,8 @@ def read_header(path: Path, name: str, delimiter: str | None, encoding: str = "u
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
     with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=codec, newline="") as text:
         first = text.readline()
-        delimiter = delimiter or max(DELIMITERS, key=first.count)
+        unquoted = re.sub(r'"[^"]*"', "", first)
+        delimiter = delimiter or max(DELIMITERS, key=unquoted.count)
         text.seek(0)
         record = next(csv.reader(text, delimiter=delimiter), [])
     if not any(cell.strip() for cell in record):

@@ -25,10 +25,10 @@ class CNNGRUConfig(TextNetworkConfig):
         state: width of the GRU in each direction. dropout: of word vectors and of the pooled features.
     """
 
-    channels: int = Field(default=64, ge=2)
+    channels: int = Field(default=48, ge=2)
     kernel: int = Field(default=3, ge=1)
     pool: int = Field(default=2, ge=1)
-    state: int = Field(default=32, ge=1)
+    state: int = Field(default=24, ge=1)
     dropout: float = Field(default=0.3, ge=0, lt=1)
 
 

@@ -18,7 +18,7 @@ from crm_pipelines.training.parameters import TrainingParameters
 class TextTraining(TrainingParameters):
     """As everywhere, with defaults for thousands of documents of some hundred words."""
 
-    epochs: int = Field(default=8, ge=1)
+    epochs: int = Field(default=4, ge=1)
     most_events: int = Field(default=120_000, ge=1)
     batch_size: int = Field(default=64, ge=2)
     learning_rate: float = Field(default=2e-3, gt=0)
@@ -36,7 +36,7 @@ class TextNetworkConfig(NeuralConfig):
     """
 
     training: TextTraining = TextTraining()
-    most_words: int = Field(default=192, ge=8, le=512)
+    most_words: int = Field(default=128, ge=8, le=512)
     vocabulary: int = Field(default=30_000, ge=10)
     least: int = Field(default=2, ge=1)
     vectors: WordVectorParameters = WordVectorParameters()

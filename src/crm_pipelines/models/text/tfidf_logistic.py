@@ -22,7 +22,7 @@ class TfidfLogisticConfig(Parameters):
 
     ngrams: NGramParameters = NGramParameters()
     penalty: float = Field(default=1.0, gt=0)
-    iterations: int = Field(default=200, ge=1)
+    iterations: int = Field(default=60, ge=1)
 
 
 class TfidfLogistic(NGramLinear):

@@ -29,6 +29,7 @@ from crm_pipelines.config import (
 from crm_pipelines.errors import UserError
 from crm_pipelines.pipelines.sequences.nodes import EVENTS, RECORDS, empty, with_lines
 from crm_pipelines.processes import side_by_side
+from crm_pipelines.records import snapshots
 from crm_pipelines.records.cleaning import clean_records
 from crm_pipelines.records.layout import Layout
 from crm_pipelines.scoring import drift, extras
@@ -91,7 +92,7 @@ def read_churn(
     if source_spec.churn is not None:
         log = today_events.select(c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE).to_pandas()
         attributes = today_customers.to_pandas()
-        found = today_records(log, attributes, source_spec.churn, source_spec.customers)
+        found = snapshots.today_records(log, attributes, source_spec.churn, source_spec.customers)
         table, layout, notes = with_lines(found)
         logger.info("%s customers are outside the audience of churn", f"{notes['outside_the_audience']:,}")
         return table, layout
@@ -318,7 +319,7 @@ def conclude(
     """The drift of every system, and an overview of what was scored."""
     filled = [table for table in drifts if len(table)]
     table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(drift.COLUMNS))
-    counts = table["severity"].value_counts() if len(table) else {}
+    counts = table["severity"].value_counts()
     overview = {
         "customers": len(customer_actions),
         "with_churn": int(customer_actions["churn_probability"].notna().sum()),

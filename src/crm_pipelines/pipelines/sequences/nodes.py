@@ -17,6 +17,7 @@ from crm_pipelines.pipelines.ingestion.nodes import read_source
 from crm_pipelines.pipelines.preprocessing.nodes import clean
 from crm_pipelines.pipelines.records import nodes as of_records
 from crm_pipelines.records.layout import Layout
+from crm_pipelines.records.preparation import TooFewRecordsError
 from crm_pipelines.records.snapshots import snapshot_records
 from crm_pipelines.sequences.preparation import build
 from crm_pipelines.sources import RawFolder
@@ -111,14 +112,27 @@ def clean_churn(records: ir.Table, records_layout: Layouts, source_spec: SourceS
 def prepare_churn(
     clean_records: ir.Table, records_layout: Layouts, source_spec: SourceSpec, folds: FoldParameters
 ) -> tuple[Arrays, list[dict[str, Any]], pd.DataFrame, dict[str, Any]]:
-    """Arrays of the records, their splits without leaky rows, a look at every column, and an overview."""
+    """Arrays of the records, their splits without leaky rows, a look at every column, and an overview.
+
+    Where there are too few records, nothing is said of churn; a log is planned for all the same.
+
+    Raises:
+        UserError: a column holds the outcome; or too few records, in a source without a log.
+    """
+    nothing: tuple[Arrays, list[dict[str, Any]], pd.DataFrame, dict[str, Any]]
+    nothing = {}, [], pd.DataFrame(columns=list(COLUMNS)), {}
     if not records_layout:
-        return {}, [], pd.DataFrame(columns=list(COLUMNS)), {}
+        return nothing
     honest = folds.model_copy(update={"leaks": False})
     trusted = source_spec.table.trusted if source_spec.table is not None else ()
-    return of_records.prepare_from(
-        clean_records, records_layout, source_spec.title, _file(source_spec), trusted, honest
-    )
+    file = _file(source_spec)
+    try:
+        return of_records.prepare_from(clean_records, records_layout, source_spec.title, file, trusted, honest)
+    except TooFewRecordsError as error:
+        if source_spec.log is None:
+            raise
+        logger.warning("churn is left out, plans are not adjusted to it: %s", error)
+        return nothing
 
 
 def _file(source_spec: SourceSpec) -> str:
