@@ -120,7 +120,7 @@ class Items(CheckedTable):
         return [_unique(table, c.ITEM_ID)]
 
 
-class Records(pa.DataFrameModel):
+class Records(CheckedTable):
     """Records as read; attributes and the cells of the sequence are further columns, declared in the source block.
 
     ``position`` is UTC seconds or the place in an ordered file; ``row`` numbers the records from 1.
@@ -132,6 +132,11 @@ class Records(pa.DataFrameModel):
     amount: dt.Float64 = pa.Field(nullable=True)
     position: dt.Int64 = pa.Field(nullable=True)
     row: dt.Int64 = pa.Field(ge=1)
+
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """Rows count from 1."""
+        return [(table.row >= 1).all()]
 
 
 class CleanRecords(Records):
@@ -145,6 +150,11 @@ class CleanRecords(Records):
     def one_row_per_record(cls, data: pa.IbisData) -> ir.Table:  # noqa: N805
         """Ids are unique."""
         return _as_table(data.table, _unique(data.table, c.RECORD_ID))
+
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """The same, and ids are unique."""
+        return [*super().promises(table), _unique(table, c.RECORD_ID)]
 
 
 class Documents(CheckedTable):
