@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
@@ -120,6 +121,13 @@ def test_every_dataset_and_pattern_is_in_a_layer_of_the_picture(project, env):
 def test_the_models_of_a_pipeline_fold_into_its_namespace(name):
     found = {node.namespace for node in pipelines[name].nodes if node.namespace}
     assert found == {f"{name.removesuffix('_models')}.{model}" for model in MODELS[name]}
+
+
+@pytest.mark.parametrize("name", ["engagement_plans", "risk_scores", "customer_actions_sheet", "contact_list"])
+def test_ids_come_back_from_tables_for_use_as_they_were(project, tmp_path, name):
+    dataset = catalog_of(project, data_root=str(tmp_path))[name]
+    dataset.save(pd.DataFrame({"customer_id": ["0012", "7"], "value": [1.5, 2.0]}))
+    assert list(dataset.load()["customer_id"]) == ["0012", "7"]
 
 
 def imported_by(project: Path, *command: str) -> tuple[set[str], subprocess.CompletedProcess[str]]:
