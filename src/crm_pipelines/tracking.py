@@ -28,8 +28,9 @@ from crm_pipelines.evaluation.tables import summarise
 
 MISSING: Final = "tracking needs MLflow: pip install -e '.[mlflow]', or leave out 'tracking'"
 DATABASE: Final = "mlflow.db"
-_BATCH: Final = 1000
-"""Metrics that MLflow takes at once."""
+_MOST_METRICS: Final = 1000
+_MOST_PARAMETERS: Final = 100
+"""How many of them MLflow takes at once."""
 _LONGEST: Final = 6000
 """Characters of a parameter that MLflow takes."""
 _REFUSED: Final = re.compile(r"[^\w. :/-]+")
@@ -118,13 +119,12 @@ def write(several: Iterable[Tracked], folder: Path) -> int:
         run = client.create_run(number, run_name=each.model).info.run_id
         now = round(time.time() * 1000)
         metrics = [Metric(name, value, now, 0) for name, value in each.metrics.items()]
-        client.log_batch(
-            run,
-            params=[Param(name, value) for name, value in each.parameters.items()],
-            tags=[RunTag(name, value) for name, value in each.tags.items()],
-        )
-        for start in range(0, len(metrics), _BATCH):
-            client.log_batch(run, metrics=metrics[start : start + _BATCH])
+        parameters = [Param(name, value) for name, value in each.parameters.items()]
+        client.log_batch(run, tags=[RunTag(name, value) for name, value in each.tags.items()])
+        for start in range(0, len(parameters), _MOST_PARAMETERS):
+            client.log_batch(run, params=parameters[start : start + _MOST_PARAMETERS])
+        for start in range(0, len(metrics), _MOST_METRICS):
+            client.log_batch(run, metrics=metrics[start : start + _MOST_METRICS])
         client.set_terminated(run)
         written += 1
     return written
