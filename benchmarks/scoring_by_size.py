@@ -2,6 +2,7 @@
 
     python benchmarks/scoring_by_size.py                    # 10,000, 20,000 and 50,000 customers
     python benchmarks/scoring_by_size.py 1000000            # the size of the claim; some 20 GB of disk
+    python benchmarks/scoring_by_size.py --kept=DIR         # models kept by an earlier run on the demo
     python benchmarks/scoring_by_size.py --models=tfpnet_plus,sequence_transformer,churn_transformer_plus
 
 Models are fitted on the demo world once (not counted); then worlds of the given sizes, eight events a customer, are
@@ -11,6 +12,7 @@ for all. The extrapolation is a straight line through the sizes.
 """
 
 import argparse
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -26,13 +28,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", type=int, nargs="*", default=[10_000, 20_000, 50_000])
     parser.add_argument("--models", default="lightgbm,markov", help="fitted where a pipeline has them")
+    parser.add_argument(
+        "--kept", type=Path, help="data_root of an earlier run on the demo, whose kept models are taken"
+    )
     parser.add_argument("--planned", type=int, default=2000)
     parser.add_argument("--shards", type=int, default=1)
     options = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory(prefix="scoring-") as scratch:
         data = Path(scratch) / "data"
-        _fit(data, options.models.split(","))
+        if options.kept is None:
+            _fit(data, options.models.split(","))
+        else:
+            shutil.copytree(options.kept / "06_models", data / "06_models")
         for size in options.sizes:
             raw = Path(scratch) / f"raw-{size}"
             world = {"customers": size, "items": 420, "interactions": 8 * size, "raw_root": raw}

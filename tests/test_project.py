@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
@@ -16,11 +17,29 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from crm_pipelines.models.registry import (
+    BEHAVIOUR_MODELS,
+    CHURN_MODELS,
+    PRODUCT_MODELS,
+    PURCHASE_MODELS,
+    RISK_ROWS,
+    SEQUENCE_MODELS,
+    TEXT_MODELS,
+)
 from crm_pipelines.pipeline_registry import CHAINS, DEFAULT, STAGES, register_pipelines
 
 ENVIRONMENTS = ("local", "test", "paper", "large", "large_reviews", "large_feedback")
 DEEP_LEARNING = ("torch", "torch_geometric", "lightning")
-SLOW_TO_IMPORT = (*DEEP_LEARNING, "lightgbm", "matplotlib")
+MODELS = {
+    "coldstart_models": BEHAVIOUR_MODELS,
+    "risk_models": RISK_ROWS,
+    "engagement_models": {*SEQUENCE_MODELS, *CHURN_MODELS},
+    "feedback_models": TEXT_MODELS,
+    "profile": PURCHASE_MODELS,
+    "recommendation_models": PRODUCT_MODELS,
+}
+LAYERS = ("raw", "intermediate", "primary", "feature", "models", "model_output", "reporting")
+SLOW_TO_IMPORT = (*DEEP_LEARNING, "lightgbm", "matplotlib", "mlflow")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,6 +106,28 @@ def test_results_of_every_source_lie_apart_and_below_the_data_root(project):
         else:
             assert "elsewhere/0" in described
             assert ("/taobao/" in described) != (name in shared_by_all_sources), name
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_dataset_and_pattern_is_in_a_layer_of_the_picture(project, env):
+    with KedroSession.create(project_path=project, env=env) as session:
+        catalog = session.load_context().config_loader["catalog"]
+    assert len(catalog) > 150
+    layers = {name: entry.get("metadata", {}).get("kedro-viz", {}).get("layer") for name, entry in catalog.items()}
+    assert {name: layer for name, layer in layers.items() if layer not in LAYERS} == {}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_models_of_a_pipeline_fold_into_its_namespace(name):
+    found = {node.namespace for node in pipelines[name].nodes if node.namespace}
+    assert found == {f"{name.removesuffix('_models')}.{model}" for model in MODELS[name]}
+
+
+@pytest.mark.parametrize("name", ["engagement_plans", "risk_scores", "customer_actions_sheet", "contact_list"])
+def test_ids_come_back_from_tables_for_use_as_they_were(project, tmp_path, name):
+    dataset = catalog_of(project, data_root=str(tmp_path))[name]
+    dataset.save(pd.DataFrame({"customer_id": ["0012", "7"], "value": [1.5, 2.0]}))
+    assert list(dataset.load()["customer_id"]) == ["0012", "7"]
 
 
 def imported_by(project: Path, *command: str) -> tuple[set[str], subprocess.CompletedProcess[str]]:

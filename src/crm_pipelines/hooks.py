@@ -13,6 +13,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from crm_pipelines.columns import MODEL
 from crm_pipelines.config import RunParameters, parse
 from crm_pipelines.datasets.runs import finish_runs
 from crm_pipelines.errors import UserError
@@ -26,13 +27,16 @@ from crm_pipelines.runtime_parameters import (
     own_sources,
     with_source_spec,
 )
+from crm_pipelines.tracking import check_installed, tracked, write
 
 logger = logging.getLogger(__name__)
 
 PARAMETER = "params:"
-_MODEL_CONFIG = re.compile(r"params:((coldstart|risk|engagement|feedback|profile|recommendation)\.(\w+)\.config)")
-_CHALLENGERS = re.compile(r"params:((coldstart|risk|engagement|feedback|profile|recommendation)\.challengers)")
-_RUNS = re.compile(r"params:((coldstart|risk|engagement|feedback|profile|recommendation)\.runs)")
+_OF_MODELS = "(coldstart|risk|engagement|feedback|profile|recommendation)"
+_MODEL_CONFIG = re.compile(rf"params:({_OF_MODELS}\.(\w+)\.config)")
+_CHALLENGERS = re.compile(rf"params:({_OF_MODELS}\.challengers)")
+_RUNS = re.compile(rf"params:({_OF_MODELS}\.runs)")
+_METRICS = re.compile(rf"{_OF_MODELS}_metrics")
 
 
 class PrepareParameters:
@@ -76,6 +80,52 @@ class CheckParameters:
                 if isinstance(runs, dict):
                     runs = parse(RunParameters, runs, found[1])
                 _check_models(found[2], f"{found[1]}.models", runs.models)
+
+
+class TrackRuns:
+    """Tells MLflow what was measured, where the parameter ``tracking`` is true."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    @hook_impl
+    def before_pipeline_run(self, catalog: DataCatalog) -> None:
+        """See whether the run is tracked.
+
+        Raises:
+            UserError: it is to be, but MLflow is not installed, or ``tracking`` is neither true nor false.
+        """
+        on = catalog.load("params:tracking") if "params:tracking" in catalog else False
+        if not isinstance(on, bool):
+            raise UserError(f"parameter 'tracking' must be true or false, not '{on}'")
+        self._folder = Path(catalog.load("params:tracking_folder")) if on else None
+        if on:
+            check_installed()
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Write parameters and metrics of every model that the run has evaluated."""
+        if self._folder is None:
+            return
+        for name in sorted(pipeline.all_outputs()):
+            if found := _METRICS.fullmatch(name):
+                metrics = catalog.load(name)
+                models = {
+                    str(model): _parameters_of(catalog, found[1], str(model)) for model in metrics[MODEL].unique()
+                }
+                written = write(tracked(metrics, models, catalog.load("params:kedro_environment")), self._folder)
+                logger.info("%s: %d models told to MLflow in %s", found[1], written, self._folder)
+
+
+def _parameters_of(catalog: DataCatalog, pipeline: str, model: str) -> dict[str, Any]:
+    """A model's parameters, defaults included, and those of its pipeline's runs."""
+    runs, config = f"{PARAMETER}{pipeline}.runs", f"{PARAMETER}{pipeline}.{model}.config"
+    found: dict[str, Any] = {}
+    if config in catalog:
+        found |= parse(_model_class(pipeline, model).Config, catalog.load(config), config).model_dump(mode="json")
+    if runs in catalog:
+        found["runs"] = parse(RunParameters, catalog.load(runs), runs).model_dump(mode="json")
+    return found
 
 
 def _model_class(pipeline: str, name: str) -> Any:

@@ -135,8 +135,8 @@ class Records(CheckedTable):
 
     @classmethod
     def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
-        """Rows are numbered from 1."""
-        return [table[c.ROW].min() >= 1]
+        """Rows count from 1."""
+        return [(table.row >= 1).all()]
 
 
 class CleanRecords(Records):
@@ -153,11 +153,11 @@ class CleanRecords(Records):
 
     @classmethod
     def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
-        """Ids are unique."""
+        """The same, and ids are unique."""
         return [*super().promises(table), _unique(table, c.RECORD_ID)]
 
 
-class Documents(pa.DataFrameModel):
+class Documents(CheckedTable):
     """Documents as read: nothing is left out, cells that could not be read are null.
 
     ``document_id`` is ``<part>-<id>``; ``timestamp`` is in seconds since 1970 UTC; ``label`` is the sentiment that the
@@ -180,6 +180,15 @@ class Documents(pa.DataFrameModel):
         strict = True
         ordered = True
 
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """Rows count from 1; channels and sentiments are known ones."""
+        return [
+            (table.row >= 1).all(),
+            table.channel.isin(c.CHANNELS).all(),
+            (table.label.isnull() | table.label.isin(c.SENTIMENTS)).all(),
+        ]
+
 
 class CleanDocuments(Documents):
     """Documents after cleaning: each says something, once. Markup is still in the text: escape it wherever shown."""
@@ -190,6 +199,11 @@ class CleanDocuments(Documents):
     def one_row_per_document(cls, data: pa.IbisData) -> ir.Table:  # noqa: N805
         """Ids are unique."""
         return _as_table(data.table, _unique(data.table, c.DOCUMENT_ID))
+
+    @classmethod
+    def promises(cls, table: ir.Table) -> list[ir.BooleanScalar]:
+        """The same, and ids are unique."""
+        return [*super().promises(table), _unique(table, c.DOCUMENT_ID)]
 
 
 class DocumentProfiles(CheckedTable):

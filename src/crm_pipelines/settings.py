@@ -1,11 +1,8 @@
 """Project settings, read by Kedro (https://docs.kedro.org/en/stable/configure/configuration_basics/)."""
 
-from crm_pipelines.hooks import CheckParameters, PrepareParameters, ReportProgress, StartSpark
+from crm_pipelines.hooks import CheckParameters, PrepareParameters, ReportProgress, StartSpark, TrackRuns
 
-HOOKS = (PrepareParameters(), StartSpark(), CheckParameters(), ReportProgress())
-
-# Installed with the extra `mlflow`; it would otherwise take part in every command. Remove this line to use it.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
+HOOKS = (PrepareParameters(), StartSpark(), CheckParameters(), TrackRuns(), ReportProgress())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -148,7 +148,8 @@ class TestSelection:
         [
             ({"colums": {}}, r"sources\.mine\.interactions\.colums.*did you mean 'columns'"),
             ({"file": "../up.csv"}, r"sources\.mine\.interactions\.file.*without '\.\.'"),
-            ({"behaviours": {"view": "view"}}, "at least two classes"),
+            ({"behaviours": {}, "context": ["seen"]}, "'context' needs 'behaviours'"),
+            ({"behaviours": {True: "view"}}, "in quotes"),
             ({"file": 7}, r"sources\.mine\.interactions\.file"),
         ],
     )

@@ -87,7 +87,8 @@ def transfer_curves(
         customer = found[True][0][CUSTOMER].to_numpy()
         _, place = np.unique(customer, return_inverse=True)
         difference = both[True] - both[False]
-        sums, size = np.bincount(place, weights=difference), np.bincount(place).astype(np.float64)
+        sums = np.asarray(np.bincount(place, weights=difference), dtype=np.float64)
+        size = np.bincount(place).astype(np.float64)
         low, high = interval(resampled_means(sums[None], size, runs.resamples, 0)[0])
         customers, events = np.mean(counts, axis=0)
         rows.append(

@@ -35,7 +35,7 @@ PAPER_D: Final = "D"
 PROFILE: Final = "profile"
 TABLE_1: Final = ("accuracy", "precision", "recall", "f1", "roc_auc", "macro_f1", "log_loss")
 """Metrics of the paper's Table 1, and those that depend on no threshold or on no share of buyers."""
-FORECAST_COLUMNS: Final = (MODEL, FOLD, "date", "predicted", "observed", N)
+FORECAST_COLUMNS: Final = (MODEL, FOLD, "date", "expected", "observed", N)
 BAND_COLUMNS: Final = (MODEL, FOLD, "accuracy", "macro_f1", N)
 BANDS: Final = ("low", "middle", "high")
 USUAL: Final = "usual_value"

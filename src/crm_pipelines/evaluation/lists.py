@@ -62,7 +62,7 @@ def per_query(lists: pd.DataFrame) -> pd.DataFrame:
     found = np.arange(len(rows)) - first[place] + 1  # how many relevant ones stand up to here
 
     def total(values: Floats) -> Floats:
-        return np.bincount(place, weights=values, minlength=len(event))
+        return np.asarray(np.bincount(place, weights=values, minlength=len(event)), dtype=np.float64)
 
     values: dict[str, Floats] = {}
     for k in CUTOFFS:

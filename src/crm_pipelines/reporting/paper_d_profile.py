@@ -221,7 +221,7 @@ def _forecasts(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
     observed = table.drop_duplicates("date").set_index("date")["observed"]
     body = [Row(Label("Observed"), tuple(Cell(number(observed[date], 0)) for date in dates))]
     for model in sorted(dict.fromkeys(table[MODEL]), key=model_rank):
-        mine = table[table[MODEL] == model].set_index("date")["predicted"].reindex(dates)
+        mine = table[table[MODEL] == model].set_index("date")["expected"].reindex(dates)
         cells = tuple(Cell("–" if pd.isna(value) else number(value, 0)) for value in mine)
         body.append(Row(model_row_label(model, focus=FOCUS[-1]), cells))
     bands = pipeline.bands

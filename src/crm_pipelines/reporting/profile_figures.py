@@ -45,7 +45,7 @@ def purchase_figure(forecasts: pd.DataFrame, curves: pd.DataFrame) -> go.Figure:
     """Figure 3: share of customers who buy, observed and predicted date by date; and who is found by contacting whom.
 
     Args:
-        forecasts: ``model, fold, date, predicted, observed, n``. curves: of ``benchmark.curves.risk_curves``.
+        forecasts: ``model, fold, date, expected, observed, n``. curves: of ``benchmark.curves.risk_curves``.
     """
     figure = make_subplots(rows=1, cols=2, subplot_titles=["Buyers by reference date", "Buyers reached by contacting"])
     rows = forecasts[forecasts[MODEL].isin(CURVES)]
@@ -65,7 +65,7 @@ def purchase_figure(forecasts: pd.DataFrame, curves: pd.DataFrame) -> go.Figure:
         line = {"color": colour(model), "dash": "dash" if model == "rfm_rules" else "solid"}
         figure.add_scatter(
             x=mine["date"].tolist(),
-            y=(mine["predicted"] / mine[N]).tolist(),
+            y=(mine["expected"] / mine[N]).tolist(),
             mode="lines+markers",
             name=model_label(model),
             legendgroup=model,

@@ -20,6 +20,11 @@ LARGEST: Final = 1.7e308
 MISSING: Final = ("nan", "na", "n/a", "null", "none", "nat", "\\n")
 """Spellings of "no value" in columns of numbers or times, in lower case; elsewhere they are ordinary words."""
 
+AT_ONCE: Final = 100
+"""Aggregates computed in one pass over a file."""
+DISTINCT_AT_ONCE: Final = 20
+"""Counts of different values computed in one pass: each holds every value it has met."""
+
 _INTEGER: Final = r"^[+-]?[0-9]+$"
 _FLOATING: Final = r"^[+-]?[0-9]+\.0+$"
 _WHOLE: Final = r"^[+-]?[0-9]+(\.0+)?$"
@@ -118,7 +123,7 @@ def inspect(
     """
     measures: dict[str, ir.Scalar] = {"rows": raw.table.count(), **questions}
     measures |= {f"__first_{i}": raw.row().min(where=rule.bad) for i, rule in enumerate(rules)}
-    answers = raw.first(raw.table.aggregate(**measures))
+    answers = asked(raw, measures)
     if not answers["rows"]:
         raise UserError(f"{raw.file} holds no rows: put the data there or name another file")
     notes: dict[str, int] = {}
@@ -130,6 +135,16 @@ def inspect(
             raise _complaint(raw, rule, int(answers[f"__first_{i}"]), int(bad))
         notes[f"unreadable_{rule.column}"] = int(bad)
     return answers, notes
+
+
+def asked(raw: RawTable, measures: Mapping[str, ir.Scalar], at_once: int = AT_ONCE) -> dict[str, Any]:
+    """Aggregates over a file, by name; of a wide file so many in one pass, for each takes memory."""
+    names = list(measures)
+    answers: dict[str, Any] = {}
+    for first in range(0, len(names), at_once):
+        some = {name: measures[name] for name in names[first : first + at_once]}
+        answers |= raw.first(raw.table.aggregate(**some))
+    return answers
 
 
 def _complaint(raw: RawTable, rule: Rule, row: int, bad: int) -> UserError:

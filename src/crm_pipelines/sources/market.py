@@ -116,9 +116,9 @@ def outperformers(found: pd.DataFrame) -> dict[pd.Period, pd.Series]:
     """
     scale = found.rolling(VOLATILITY, min_periods=VOLATILITY).std().shift(1)
     scores = (found / scale.where(scale > 0)).where(found.notna())
-    best = {}
-    for month, row in scores.iterrows():
-        known = row.dropna()
+    best: dict[pd.Period, pd.Series] = {}
+    for month in scores.index:
+        known = scores.loc[month].dropna()
         if len(known) >= FEWEST:
             best[month] = known.nlargest(max(1, round(SHARE * len(known))))
     return best

@@ -35,6 +35,7 @@ ROW_NUMBER: Final = "__row__"
 
 _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 _COMMA_NUMBER: Final = r"^[ \t]*[+-]?(([0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?)|([0-9]+,[0-9]+))[ \t]*$"
+_NO_MEMORY: Final = "Out of Memory Error"
 _NO_SPACE: Final = os.strerror(errno.ENOSPC)
 _JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
 
@@ -348,6 +349,11 @@ def _unreadable(relative: str, where: str | None, error: Exception | None) -> Us
         return UserError(
             f"no space is left for a copy of {relative} in the folder of temporary files; free some, or name another "
             "folder in the environment variable TMPDIR"
+        )
+    if _NO_MEMORY in str(error):
+        return UserError(
+            f"{relative} needs more memory than the tables may use: raise 'memory_limit' under 'ibis_connection' in "
+            "conf/local/globals.yml, or leave columns out of the file"
         )
     reason = where or str(error).splitlines()[0]
     return UserError(f"{relative} cannot be read: {reason}. Repair or export the file again.")

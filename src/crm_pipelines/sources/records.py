@@ -178,14 +178,14 @@ def _with_guessed(raw: RawTable, spec: RecordsSpec, declared: set[str]) -> tuple
         return spec, {"columns_ignored": len(others)} if others else {}
     missing = list(cells.MISSING)
     measures: dict[str, ir.Scalar] = {}
-    for at, name in enumerate(others):
+    for name in others:
         cell = raw.table[name]
-        words = cell.notnull() & cells.number(cell).isnull() & ~cell.lower().isin(missing)
-        measures |= {f"words_{at}": words.sum(), f"kinds_{at}": cell.nunique()}
-    found = raw.first(raw.table.aggregate(**measures)) if others else {}
-    numeric = [name for at, name in enumerate(others) if not found[f"words_{at}"]]
-    wordy = [(name, found[f"kinds_{at}"]) for at, name in enumerate(others) if found[f"words_{at}"]]
-    categorical = [name for name, kinds in wordy if kinds <= MOST_CATEGORIES]
+        measures[name] = (cell.notnull() & cells.number(cell).isnull() & ~cell.lower().isin(missing)).sum()
+    words = cells.asked(raw, measures)
+    numeric = [name for name in others if not words[name]]
+    wordy = [name for name in others if words[name]]
+    kinds = cells.asked(raw, {name: raw.table[name].nunique() for name in wordy}, cells.DISTINCT_AT_ONCE)
+    categorical = [name for name in wordy if kinds[name] <= MOST_CATEGORIES]
     notes = {"columns_guessed_numeric": len(numeric), "columns_guessed_categorical": len(categorical)}
     ignored = len(others) - len(numeric) - len(categorical)
     changes = {"numeric": (*spec.numeric, *numeric), "categorical": (*spec.categorical, *categorical)}

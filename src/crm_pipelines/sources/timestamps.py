@@ -135,16 +135,14 @@ def rule(column: str, cell: ir.StringColumn, seconds: ir.IntegerColumn, pattern:
     def advice(shown: str) -> str | None:
         if pattern != ISO and re.match(_WHOLE_ISO, shown):
             return "It looks like an ISO time: set 'timestamp_format: iso' in the source block"
-        if found := [known for known in fitting_formats([shown]) if known != pattern]:
+        found = [known for known in fitting_formats([shown]) if known != pattern]
+        if found == ["%Y%m%d"]:
+            return "It looks like YYYYMMDD: set 'timestamp_format: \"%Y%m%d\"' in the source block"
+        if found in ([SECONDS], [MILLISECONDS]):
+            return f"It looks like {found[0]}: set 'timestamp_format: {found[0]}' in the source block"
+        if found:
             listed = " or ".join(f"'{known}'" for known in found)
             return f"It looks like {listed}: set 'timestamp_format' in the source block to that"
-        if pattern in (SECONDS, MILLISECONDS):
-            return None
-        if re.match(_DATE_NUMBER, shown):
-            return "It looks like YYYYMMDD: set 'timestamp_format: \"%Y%m%d\"' in the source block"
-        if re.fullmatch(r"-?[0-9]{9,18}(\.[0-9]*)?", shown):
-            word = MILLISECONDS if abs(float(shown)) >= _MILLISECONDS_FROM else SECONDS
-            return f"It looks like {word}: set 'timestamp_format: {word}' in the source block"
         return None
 
     if pattern in (SECONDS, MILLISECONDS):

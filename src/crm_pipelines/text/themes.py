@@ -20,6 +20,8 @@ from crm_pipelines.text.normalise import Stemmer, content_words
 
 NO_THEME = -1
 _CHUNK = 50_000
+STEPS = 50
+"""Of coordinate descent, when the themes of a document are looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,8 @@ class Themes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             factors.fit(tfidf)
+        # As many steps for every document, so that its weights do not depend on the others it comes with.
+        factors.set_params(tol=0.0, max_iter=STEPS)
         known = _commonest_words([words[i] for i in chosen])
         terms = vectorizer.get_feature_names_out()
         names = []

@@ -118,7 +118,7 @@ class SequenceLog:
         items = self.known.items[np.maximum(self.known.start[order][owner] + within - (1 - ahead), 0)]
         if self.begin is not None:
             items = np.where(within == 0, self.begin, items)
-        parts = (items, self.known.items[target], owner, order[owner])
+        parts: tuple[np.ndarray, ...] = (items, self.known.items[target], owner, order[owner])
         if len(owner):  # long sequences are cut at other places each time
             turn = -int(self.generator.integers(len(owner)))
             parts = tuple(np.roll(part, turn) for part in parts)

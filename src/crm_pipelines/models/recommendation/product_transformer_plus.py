@@ -87,14 +87,14 @@ class ProductTransformerPlus:
         ]
         for other in self.others.values():
             other.fit(inputs)
-        shared = self._weighted(inputs, None)
+        equal = np.full(self.weights.shape[1], 1 / self.weights.shape[1])
+        shared = self._weighted(inputs, None, equal)
         for place in range(len(LENGTHS)):
-            found = self._weighted(inputs, place)
-            self.weights[place] = shared if found is None else found
+            self.weights[place] = self._weighted(inputs, place, shared)
         return history
 
-    def _weighted(self, inputs: ProductInputs, place: int | None) -> np.ndarray | None:
-        """Weights (K,) for histories of one of `LENGTHS`, or of all; None where validation asks too few of them."""
+    def _weighted(self, inputs: ProductInputs, place: int | None, otherwise: np.ndarray) -> np.ndarray:
+        """Weights (K,) for histories of one of `LENGTHS`, or of all; ``otherwise`` where validation asks too few."""
         draw = np.random.default_rng(self.seed)
         asked = []
         for queries in inputs.validating.values():
@@ -105,7 +105,7 @@ class ProductTransformerPlus:
                 rows = np.sort(draw.choice(rows, POOLED_ON, replace=False))
             asked.append(queries.of(rows))
         if sum(map(len, asked)) < FEWEST:
-            return None if place is not None else np.full(self.weights.shape[1], 1 / self.weights.shape[1])
+            return otherwise
         tables: list[list[np.ndarray]] = []
         relevant = []
         for queries in asked:
