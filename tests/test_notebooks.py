@@ -19,7 +19,7 @@ OF_A_MODEL = (ast.FunctionDef, ast.ClassDef)
 """Logic that a notebook about writing a model cannot do without."""
 
 MODELS = {
-    "coldstart": "majority last_behaviour logistic_regression lightgbm tfpnet",
+    "coldstart": "majority last_behaviour lightgbm tfpnet",
     "engagement": "popularity markov majority logistic_regression",
 }
 READ = (
