@@ -67,7 +67,7 @@ viz: $(VENV)/.installed-viz ## Build the picture of the pipelines as a static pa
 	$(BIN)/kedro viz build --include-previews
 
 docs: $(VENV)/.installed-docs ## Build the documentation strictly as static pages, build/site/index.html
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "Documentation: build/site/index.html"
 
 notebook: $(VENV)/.installed-notebooks ## Open the notebooks

@@ -101,4 +101,5 @@ def test_nothing_is_fetched_by_the_pages(project):
     settings = yaml.safe_load((project / "mkdocs.yml").read_text(encoding="utf-8"))
     assert settings["strict"] is True
     assert settings["theme"]["font"] is False
+    assert "offline" not in settings["plugins"]  # it asks unpkg.com for a script
     assert not {"extra_javascript", "extra_css", "repo_url"} & set(settings)
