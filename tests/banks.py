@@ -49,7 +49,11 @@ def drawn(
     frame = frame.sort_values("timestamp", kind="stable", ignore_index=True)
     frame["row"] = np.arange(1, len(frame) + 1)
     people = pd.DataFrame(
-        {"customer_id": [f"c{n:03d}" for n in range(customers)], "age": ages.astype(float), "city": "x"}
+        {
+            "customer_id": [f"c{n:03d}" for n in range(customers)],
+            "age": ages.astype(float),
+            "city": [f"city {age}" for age in ages],
+        }
     )
     goods = pd.DataFrame(
         {

@@ -34,10 +34,11 @@ from crm_pipelines.evaluation.lists import per_query
 from crm_pipelines.models.layers.item_scores import cosines, history_matrix
 from crm_pipelines.models.registry import product_model
 from crm_pipelines.recommendation.config import ListParameters, OfferParameters
-from crm_pipelines.recommendation.inputs import Ints, ProductInputs, Queries
+from crm_pipelines.recommendation.inputs import ProductInputs, Queries
 from crm_pipelines.recommendation.preparation import cuts, make_queries, period_end, protocols
 from crm_pipelines.recommendation.views import Prepared, view
 from crm_pipelines.runs import NOT_APPLICABLE, StoredRun
+from crm_pipelines.sequences.inputs import Ints
 
 AT_ONCE: Final = 2048
 NEGATIVES: Final = 100_000

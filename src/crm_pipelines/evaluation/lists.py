@@ -161,8 +161,9 @@ def evaluate_lists(lists: pd.DataFrame, n_items: int, run: Mapping[str, Any]) ->
             continue
         queries = per_query(rows)
         n = len(queries)
-        means = queries.drop(columns=[EVENT_ID, CUSTOMER]).mean().to_dict()
-        values = {**means, **of_lists(rows, n_items), **pair_metrics(rows, threshold)}
+        means = queries.drop(columns=[EVENT_ID, CUSTOMER]).mean()
+        values = {str(metric): float(mean) for metric, mean in means.items()}
+        values |= {**of_lists(rows, n_items), **pair_metrics(rows, threshold)}
         parts.append(
             pd.DataFrame(
                 {

@@ -91,7 +91,7 @@ class ProductInputs(SequenceInputs):
     def popularity(self) -> NDArray[np.float64]:
         """(I,) share of the known events."""
         counts = np.bincount(self.known.items, minlength=self.n_items).astype(np.float64)
-        return counts / max(counts.sum(), 1.0)
+        return np.asarray(counts / max(counts.sum(), 1.0), dtype=np.float64)
 
     def facts(self) -> dict[str, Any]:
         """What a manifest says of them."""

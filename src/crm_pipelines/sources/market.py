@@ -102,8 +102,7 @@ def returns(prices: pd.DataFrame) -> pd.DataFrame:
     )
     wide = last.unstack("instrument").sort_index()
     wide = wide.reindex(pd.period_range(wide.index[0], wide.index[-1], freq="M"))
-    found: pd.DataFrame = np.log(wide).diff()
-    return found
+    return pd.DataFrame(np.log(wide.to_numpy()), index=wide.index, columns=wide.columns).diff()
 
 
 def outperformers(found: pd.DataFrame) -> dict[pd.Period, pd.Series]:

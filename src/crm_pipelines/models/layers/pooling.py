@@ -89,4 +89,4 @@ def list_weights(parts: list[np.ndarray], relevant: np.ndarray, start: np.ndarra
                     best, reached = tried, found
         if reached - before < GAIN:
             break
-    return best
+    return np.asarray(best)

@@ -125,4 +125,4 @@ class ProfiledNetwork(SequenceNetwork):
 def log_popularity(inputs: ProductInputs) -> np.ndarray:
     """(I,) float32 logarithm of each product's share of the known events, counted once more than it occurs."""
     counts = np.bincount(inputs.known.items, minlength=inputs.n_items) + 1.0
-    return np.log(counts / counts.sum()).astype(np.float32)
+    return np.asarray(np.log(counts / counts.sum()), dtype=np.float32)

@@ -145,13 +145,14 @@ class ProductNetwork(nn.Module):
     def encode(self, rows: Rows, items: Tensor, profile: Tensor, vectors: Tensor, seen: Tensor) -> Tensor:
         """(R, T, d) tokens of ``items`` (R, T), each after those it may have ``seen`` (R, T, T)."""
         opening = items == len(vectors)
-        x = torch.cat([vectors, self.items.weight[-SPECIAL:]])[items] * math.sqrt(self.width)
+        x: Tensor = torch.cat([vectors, self.items.weight[-SPECIAL:]])[items] * math.sqrt(self.width)
         x = x + self.places[rows.place] + profile * opening.unsqueeze(-1)
         x = self.dropout(x)
         bias = torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf).unsqueeze(1)
         for block in self.encoder:
             x = block(x, bias)
-        return x
+        out: Tensor = x
+        return out
 
     def decode(
         self, place: Tensor, profile: Tensor, memory: Tensor, items: Tensor, vectors: Tensor, seen: Tensor
@@ -252,7 +253,7 @@ class ProductTransformer(ProfiledNetwork):
         from crm_pipelines.training.trainer import train  # Lightning takes seconds to import
 
         general = inputs.general if inputs.general is not None else inputs
-        sizes = self.measure(general)
+        sizes: Any = self.measure(general)
         other = ProductTransformer(self.config.model_copy(update={"transfer": False}), self.seed)
         other.network = other.build(sizes)
         log = other.open(general)
@@ -279,7 +280,7 @@ class ProductTransformer(ProfiledNetwork):
         """(I, d) of all products; the graph leaves out the customers of these rows."""
         edges = self.edges
         if edges is not None and self.network.training:
-            edges = edges.without(rows.customer.unique())
+            edges = edges.without(torch.unique(rows.customer))
         found: Tensor = self.network.vectors(log.profiles, edges)
         return found
 

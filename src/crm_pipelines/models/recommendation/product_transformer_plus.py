@@ -170,7 +170,7 @@ class ProductTransformerPlus:
     def n_parameters(self) -> int:
         """Of all members, and the weights."""
         members = (*self.networks, *self.others.values())
-        return sum(member.n_parameters for member in members) + self.weights.size
+        return sum(int(member.n_parameters) for member in members) + self.weights.size
 
 
 def bucket(length: np.ndarray) -> np.ndarray:

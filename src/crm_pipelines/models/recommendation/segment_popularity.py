@@ -78,7 +78,7 @@ class SegmentPopularity:
         """(B, I), by the segment of each customer."""
         if histories.profiles is None or len(self.centres) == 1:
             return np.tile(self.logarithms.mean(axis=0), (len(histories), 1))
-        return self.logarithms[nearest(histories.profiles, self.centres)]
+        return np.asarray(self.logarithms[nearest(histories.profiles, self.centres)])
 
     def save(self, directory: Path) -> None:
         """Write centres and logarithms."""
