@@ -14,7 +14,7 @@ LOCK := pyproject.toml constraints.txt
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev coldstart risk engagement feedback recommendation check scoring simulate test test-spark lint format viz notebook clean
+.PHONY: help install install-dev coldstart risk engagement feedback recommendation check scoring simulate test test-spark lint format viz docs notebook clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ format: $(VENV)/.installed-dev ## Put the code into its standard form
 
 viz: $(VENV)/.installed-viz ## Build the picture of the pipelines as a static page in build/
 	$(BIN)/kedro viz build --include-previews
+
+docs: $(VENV)/.installed-docs ## Build the documentation strictly as static pages, build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "Documentation: build/site/index.html"
 
 notebook: $(VENV)/.installed-notebooks ## Open the notebooks
 	$(BIN)/jupyter lab notebooks

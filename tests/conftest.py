@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
+
+# Busy machines are slow at first calls, and a run is to find what the last one found.
+hypothesis_settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("suite")
 
 # Before anything imports them: no telemetry, no window system, one thread (two are far slower on a busy machine).
 os.environ["DO_NOT_TRACK"] = "1"

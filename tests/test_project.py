@@ -165,7 +165,7 @@ def test_constraints_name_one_version_of_every_dependency_and_keep_its_bounds(pr
     declared = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (project / "constraints.txt").read_text(), re.MULTILINE))
     pins = {canonicalize_name(name): Version(version) for name, version in pins.items()}
-    extras = [line for name in ("viz", "notebooks", "dev") for line in declared["optional-dependencies"][name]]
+    extras = [line for name in ("viz", "docs", "notebooks", "dev") for line in declared["optional-dependencies"][name]]
     for requirement in map(Requirement, [*declared["dependencies"], *extras]):
         assert requirement.specifier, f"{requirement.name} has no bounds"
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement

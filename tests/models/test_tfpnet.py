@@ -1,5 +1,6 @@
 """TFP-Net: its parts do what the paper says, and each can be switched off."""
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -32,6 +33,16 @@ def test_every_part_can_be_switched_off(part, inputs):
     both = [model.predict_proba(inputs, inputs.test) for model in (whole, without)]
     assert np.isfinite(both[1]).all()
     assert not np.allclose(*both, atol=1e-6)
+
+
+def test_events_without_features_give_no_support(inputs):
+    """Of a log too long for features of all events, those without any are left out of the support."""
+    model = TFPNet(TFPNetConfig(**QUICK, mixture=1.0), 1)
+    model.fit(inputs)
+    long = dataclasses.replace(inputs, featured=inputs.test, event_features=inputs.event_features[inputs.test])
+    found = model.predict_proba(long, inputs.test)
+    assert np.isfinite(found).all()
+    assert not np.allclose(found, model.predict_proba(inputs, inputs.test))
 
 
 class TestTwoLayers:

@@ -26,9 +26,10 @@ def test_every_file_of_a_source_is_collected(results: Results) -> None:
     of_risk = {"curves", "attention", "importance", "intervals"}
     of_engagement = {"world_losses", "world_scores", "policy", "effects"}
     of_feedback = {"tests", "classes", "confusion", "words", "entity_scores", "entity_counts", "themes", "pain_points"}
+    of_profile = {"forecasts", "value_bands", "segments", "segment_quality", "bands"}
     for name, columns in TABLE_COLUMNS.items():
         table = getattr(pipeline, name)
-        assert len(table) or name in of_risk | of_engagement | of_feedback
+        assert len(table) or name in of_risk | of_engagement | of_feedback | of_profile
         assert set(columns) <= set(table.columns)
 
 

@@ -129,7 +129,11 @@ def _difference(row: dict[Hashable, Any], metric: str) -> Cell:
         return Cell("–", tone="muted")
     tones: dict[str, Tone] = {"better": "better", "worse": "worse", "even": "even"}
     tone = tones.get(outcome(values[1], values[2], bool(metric_name(metric).lower_is_better)), "muted")
-    note = "too few folds" if pd.isna(values[3]) else f"{interval(values[1], values[2], digits)}, p {values[3]:.3f}"
+    if pd.isna(values[3]):
+        note = "too few folds"
+    else:
+        p = "p < 0.001" if values[3] < 0.001 else f"p {values[3]:.3f}"
+        note = f"{interval(values[1], values[2], digits)}, {p}"
     return Cell(f"{values[0]:+.{max(digits, 3)}f}", note, tone=tone)
 
 

@@ -5,6 +5,7 @@ from it; all others, those without an outcome above all, are scored by the kept 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,7 @@ from crm_pipelines.columns import MODEL, PROTOCOL_STRATIFIED
 from crm_pipelines.errors import UserError
 from crm_pipelines.evaluation.calibration import apply_temperature
 from crm_pipelines.evaluation.rules import fit_rules
+from crm_pipelines.models.registry import risk_model
 from crm_pipelines.records.assembly import assemble
 from crm_pipelines.records.inputs import RecordInputs
 from crm_pipelines.records.layout import Layout
@@ -53,6 +55,7 @@ def keep(
     arrays: Arrays,
     bins: int,
     sample: int,
+    now: tuple[pd.DataFrame, Layout] | None = None,
 ) -> Keeping:
     """What is kept of a model of risk or churn.
 
@@ -61,6 +64,8 @@ def keep(
         runs: of every model. wanted: the run whose model is kept; None where nothing was run.
         arrays: of ``records.preparation.prepare``.
         bins: of the description of inputs. sample: records described.
+        now: records as scoring would make them of the same data, with their layout, which are then described in place
+            of the training part; for records of one moment, which those of an earlier one are not like.
     """
     if wanted is None or wanted.model_path is None:
         return nothing(system)
@@ -116,12 +121,30 @@ def keep(
         ],
         "reference": reference,
     }
+    if now is not None:
+        manifest["reference"] = _reference_of(*now, manifest, wanted.model_path, bins)
     parts = {"typical_numeric": typical.numeric, "typical_sequence": typical.sequence, "typical_codes": typical.codes}
     scored = {
         "scored_record": known["record_id"].to_numpy(dtype=str),
         "scored_risk": known["risk"].to_numpy(np.float64),
     }
     return Keeping(system, manifest, wanted.model_path, {**parts, **scored})
+
+
+def _reference_of(
+    records: pd.DataFrame, layout: Layout, manifest: Mapping[str, Any], model: Path, bins: int
+) -> dict[str, Any]:
+    """Description of today's records and of what the model says of them."""
+    inputs = inputs_of(Kept(model, manifest), records, layout, "records of churn")
+    rows = np.arange(len(inputs))
+    fitted: Any = risk_model(str(manifest["model"])).load(model)
+    chances = np.asarray(fitted.predict_proba(inputs, rows), dtype=np.float64)
+    now = today_of(inputs, records, apply_temperature(chances, float(manifest["temperature"]))[:, 1])
+    return {
+        "numbers": {name: describe_numbers(values, bins) for name, values in now["numbers"].items()},
+        "categories": {name: describe_categories(values) for name, values in now["categories"].items()},
+        "scores": {name: describe_numbers(values, bins) for name, values in now["scores"].items()},
+    }
 
 
 def _value(values: NDArray[Any], code: int) -> str | None:

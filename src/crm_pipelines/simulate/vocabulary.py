@@ -140,7 +140,7 @@ ASPECTS: Final = (
         ("Customer service was friendly and helpful.", "Support solved my question at once.", "Returns are easy."),
     ),
 )
-"""ASPECTS[theme][sentiment] holds the sentences."""
+"""``ASPECTS[theme][sentiment]`` holds the sentences."""
 
 CLOSINGS: Final = (
     ("Never again.", "I would not recommend it.", "I sent it back.", ""),

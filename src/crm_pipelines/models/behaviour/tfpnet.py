@@ -287,12 +287,15 @@ class TFPNet(NeuralModel):
         return SupportBank(log, self.config.width, self.sizes.classes, self.config.support)
 
     def _encoded_bank(self, log: EventLog) -> SupportBank:
-        """Every labelled event of the log, encoded once: the support that predictions read."""
+        """Every labelled event of the log that has features, encoded once: the support that predictions read."""
         bank = self._new_bank(log)
         if self.config.protonet and self.config.shrinkage:
             self.network.eval()
+            labelled = torch.nonzero(log.label >= 0).squeeze(1)
+            if log.inputs.featured is not None:  # of a long log only some events have features
+                labelled = labelled[torch.isin(labelled, torch.from_numpy(np.array(log.inputs.featured)))]
             with torch.no_grad():
-                for chunk in torch.split(torch.nonzero(log.label >= 0).squeeze(1), CHUNK):
+                for chunk in torch.split(labelled, CHUNK):
                     bank.put(chunk, self.network(log, chunk)[0].vector)
         return bank
 

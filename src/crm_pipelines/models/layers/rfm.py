@@ -4,7 +4,6 @@ import numpy as np
 from pydantic import Field
 
 from crm_pipelines.config import Parameters
-from crm_pipelines.models.risk.base import NotApplicableError
 from crm_pipelines.records.inputs import RecordInputs
 
 
@@ -22,19 +21,19 @@ class RFMParameters(Parameters):
     columns: RFMColumns = Field(default=RFMColumns())
 
 
+def why_not(inputs: RecordInputs, columns: RFMColumns) -> str:
+    """Why the three cannot be read of these records; empty where they can."""
+    missing = [name for name in (columns.recency, columns.frequency) if name not in inputs.numeric_names]
+    return f"RFM needs the recency and number of purchases; there is no column '{missing[0]}'" if missing else ""
+
+
 def rfm(inputs: RecordInputs, rows: np.ndarray, columns: RFMColumns) -> np.ndarray:
     """(B, 3) recency, frequency and value; who never bought was last seen longer ago than anybody, and spent nothing.
 
     A source whose purchases have no value has no column for it: it counts as zero for everybody.
-
-    Raises:
-        NotApplicableError: there is no recency or frequency.
     """
     ids = np.asarray(rows, dtype=np.int64)
     names = inputs.numeric_names
-    missing = [name for name in (columns.recency, columns.frequency) if name not in names]
-    if missing:
-        raise NotApplicableError(f"RFM needs the recency and number of purchases; there is no column '{missing[0]}'")
     recency = inputs.numeric[ids, names.index(columns.recency)].astype(np.float64)
     frequency = np.nan_to_num(inputs.numeric[ids, names.index(columns.frequency)].astype(np.float64))
     spent = np.zeros(len(ids))

@@ -11,8 +11,9 @@ import numpy as np
 from pydantic import Field
 
 from crm_pipelines.config import Parameters
-from crm_pipelines.models.layers.rfm import RFMParameters, rfm
+from crm_pipelines.models.layers.rfm import RFMParameters, rfm, why_not
 from crm_pipelines.models.layers.softmax_regression import SoftmaxParameters, SoftmaxRegression
+from crm_pipelines.models.risk.base import NotApplicableError
 from crm_pipelines.records.inputs import RecordInputs
 from crm_pipelines.training.weights import load_weights, save_weights
 
@@ -40,6 +41,8 @@ class RFMLogistic:
 
     def fit(self, inputs: RecordInputs) -> list[dict[str, float]]:
         """Fit one estimator per penalty and keep the best on validation."""
+        if why := why_not(inputs, self.config.columns):
+            raise NotApplicableError(why)
         return self.regression.fit(
             self._columns(inputs, inputs.train),
             inputs.labels[inputs.train],

@@ -12,7 +12,8 @@ import torch
 from pydantic import Field
 
 from crm_pipelines.config import Parameters
-from crm_pipelines.models.layers.rfm import RFMParameters, rfm
+from crm_pipelines.models.layers.rfm import RFMParameters, rfm, why_not
+from crm_pipelines.models.risk.base import NotApplicableError
 from crm_pipelines.records.inputs import RecordInputs
 from crm_pipelines.training.weights import load_weights, save_weights
 
@@ -43,6 +44,8 @@ class RFMRules:
 
     def fit(self, inputs: RecordInputs) -> list[dict[str, float]]:
         """Take quantiles of the training customers, and the share of buyers at each total score."""
+        if why := why_not(inputs, self.config.columns):
+            raise NotApplicableError(why)
         c = self.config
         values = rfm(inputs, inputs.train, c.columns)
         self.cuts = np.quantile(values, np.arange(1, c.levels) / c.levels, axis=0).T

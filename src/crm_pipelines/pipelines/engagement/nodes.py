@@ -15,12 +15,14 @@ from crm_pipelines.columns import (
     BEHAVIOUR,
     CUSTOMER_ID,
     FOLD,
+    ITEM_ID,
     MODEL,
     POSITION,
     PROTOCOL,
     PROTOCOL_STRATIFIED,
     RECORD_ID,
     TIMESTAMP,
+    VALUE,
 )
 from crm_pipelines.config import (
     PlanParameters,
@@ -203,16 +205,28 @@ def keep_items(sequence_arrays: Arrays, plans: PlanParameters, *models: list[Sto
 
 
 def keep_churn(
-    churn_arrays: Arrays, plans: PlanParameters, scoring: CustomerParameters, *models: list[StoredRun]
+    churn_arrays: Arrays,
+    clean_interactions: ir.Table,
+    customers: ir.Table,
+    source_spec: SourceSpec,
+    plans: PlanParameters,
+    scoring: CustomerParameters,
+    *models: list[StoredRun],
 ) -> Keeping:
     """The model that says who of today's customers may leave: of the last fold and the first seed."""
     from crm_pipelines.benchmark.kept import best_run
+    from crm_pipelines.records.snapshots import today_records
     from crm_pipelines.scoring.kept import CHURN
     from crm_pipelines.scoring.records import keep
 
     by_model = dict(zip(CHURN_MODELS, models, strict=True))
     chosen = best_run(by_model, plans.churn_model, "engagement.plans.churn_model", PROTOCOL_STRATIFIED)
-    return keep(CHURN, by_model, chosen, churn_arrays, scoring.drift.bins, scoring.sample)
+    now = None
+    if chosen is not None and source_spec.churn is not None:
+        log = clean_interactions.select(CUSTOMER_ID, ITEM_ID, TIMESTAMP, BEHAVIOUR, VALUE).to_pandas()
+        found = today_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers)
+        now = (found.records.execute(), found.layout)
+    return keep(CHURN, by_model, chosen, churn_arrays, scoring.drift.bins, scoring.sample, now)
 
 
 def read_contacts(raw_files: RawFolder, source_spec: SourceSpec) -> pd.DataFrame:

@@ -104,7 +104,10 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 nodes.keep_churn,
-                ["churn_arrays", "params:engagement.plans", "params:scoring", *churn],
+                [
+                    *("churn_arrays", "clean_interactions", "customers", "params:source_spec"),
+                    *("params:engagement.plans", "params:scoring", *churn),
+                ],
                 "kept_churn",
                 name="keep_churn_model",
             ),
