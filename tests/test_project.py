@@ -116,6 +116,22 @@ def test_every_dataset_and_pattern_is_in_a_layer_of_the_picture(project):
     assert {name: layer for name, layer in layers.items() if layer not in LAYERS} == {}
 
 
+def test_layers_follow_one_another_so_that_the_picture_shows_them(project):
+    """Kedro-Viz leaves out all layers where data of one lead back to an earlier one."""
+    catalog = catalog_of(project)
+    nodes = [node for pipeline in pipelines.values() for node in pipeline.nodes]
+    names = {name for node in nodes for name in (*node.inputs, *node.outputs) if not name.startswith("param")}
+    place = {name: LAYERS.index(catalog[name].metadata["kedro-viz"]["layer"]) for name in names}
+    back = {
+        (given, node.name, made)
+        for node in nodes
+        for given in node.inputs
+        for made in node.outputs
+        if given in place and place[given] > place[made]
+    }
+    assert back == set()
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_the_models_of_a_pipeline_fold_into_its_namespace(name):
     found = {node.namespace for node in pipelines[name].nodes if node.namespace}

@@ -4,6 +4,9 @@ from crm_pipelines.hooks import CheckParameters, PrepareParameters, ReportProgre
 
 HOOKS = (PrepareParameters(), StartSpark(), CheckParameters(), TrackRuns(), ReportProgress())
 
+# Where it happens to be installed, this plugin would stop runs for want of an `mlflow.yml`; TrackRuns does its work.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
+
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
