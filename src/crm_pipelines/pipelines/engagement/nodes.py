@@ -215,7 +215,7 @@ def keep_churn(
 ) -> Keeping:
     """The model that says who of today's customers may leave: of the last fold and the first seed."""
     from crm_pipelines.benchmark.kept import best_run
-    from crm_pipelines.records.churn import churn_records
+    from crm_pipelines.records.snapshots import today_records
     from crm_pipelines.scoring.kept import CHURN
     from crm_pipelines.scoring.records import keep
 
@@ -224,7 +224,7 @@ def keep_churn(
     now = None
     if chosen is not None and source_spec.churn is not None:
         log = clean_interactions.select(CUSTOMER_ID, ITEM_ID, TIMESTAMP, BEHAVIOUR, VALUE).to_pandas()
-        found = churn_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers, today=True)
+        found = today_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers)
         now = (found.records.execute(), found.layout)
     return keep(CHURN, by_model, chosen, churn_arrays, scoring.drift.bins, scoring.sample, now)
 
