@@ -59,13 +59,6 @@ class TestWholeRun:
         assert "Documents by channel" in page
         assert "Run with --env=test" in page
 
-    def test_a_second_run_keeps_all_runs(self, finished, kedro_run):
-        before = (finished / "08_reporting/demo/feedback/metrics.csv").read_bytes()
-        again = kedro_run("--env=test", "--pipelines=feedback", f"--params=data_root={finished},processes=1")
-        assert again.exit_code == 0
-        assert "main/stratified/fold=0/seed=42 ..." not in again.everything
-        assert (finished / "08_reporting/demo/feedback/metrics.csv").read_bytes() == before
-
 
 @pytest.mark.slow
 class TestProfiles:

@@ -13,7 +13,7 @@ from crm_pipelines.models.tagging.bilstm_crf import BiLSTMCRF, BiLSTMCRFConfig
 from crm_pipelines.text.config import EntityParameters
 
 SMALL = BiLSTMCRFConfig(
-    width=8, state=8, vectors={"width": 8, "epochs": 1}, epochs=6, batch_size=16, learning_rate=0.02
+    width=8, state=8, vectors={"width": 8, "epochs": 1}, epochs=4, batch_size=16, learning_rate=0.02
 )
 NAMES = pd.DataFrame(
     {"name": ["Lumora", "Lumora Kettle", "Paris", "Tent"], "type": ["brand", "product", "place", "product"]}
@@ -56,12 +56,13 @@ def sentences(n: int, seed: int) -> list[Sentence]:
     return out
 
 
-class TestTagger:
-    @pytest.fixture(scope="class")
-    def trained(self):
-        parts = {"train": sentences(150, 1), "validation": sentences(40, 2), "test": sentences(40, 3)}
-        return parts, *train_tagger(parts, SMALL, 1)
+@pytest.fixture(scope="module")
+def trained():
+    parts = {"train": sentences(100, 1), "validation": sentences(30, 2), "test": sentences(40, 3)}
+    return parts, *train_tagger(parts, SMALL, 1)
 
+
+class TestTagger:
     def test_new_names_are_found_by_what_stands_around_them(self, trained):
         _, _, scores = trained
         f1 = scores[(scores["part"] == "test") & (scores["type"] == "all")].set_index("model")["f1"]

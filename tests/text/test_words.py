@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
@@ -35,6 +35,7 @@ class TestNormalise:
     def test_what_is_not_text_goes(self, raw, plain):
         assert normalise(raw) == plain
 
+    @settings(deadline=None, max_examples=50)
     @given(st.text(max_size=200))
     def test_any_text_becomes_one_line_and_stays_when_done_again(self, text):
         once = normalise(text)
@@ -83,6 +84,7 @@ words = st.text(alphabet="ab é!?'0 \n😍", max_size=30)
 
 
 class TestNGrams:
+    @settings(deadline=None, max_examples=50)
     @given(st.lists(words, min_size=1, max_size=5))
     def test_characters_are_counted_as_scikit_learn_does(self, texts):
         ours = NGrams(0, (2, 3), 20).counts(texts)
@@ -98,6 +100,7 @@ class TestNGrams:
         assert 0 <= theirs.nnz - ours.nnz <= 2  # two n-grams of a text may share a bucket
 
     @pytest.mark.parametrize("grams", [NGrams(2, bits=12), NGrams(0, (1, 3), 12)])
+    @settings(deadline=None, max_examples=50)
     @given(texts=st.lists(words, min_size=1, max_size=5), which=st.integers(0, 4))
     def test_a_text_is_counted_the_same_alone_and_among_others(self, grams, texts, which):
         row = which % len(texts)

@@ -136,7 +136,7 @@ def _themes(words: pd.DataFrame, before: NDArray[np.bool_], parameters: ThemePar
     found = Themes.fit(list(stems[before]), list(plain[before]), parameters)
     if found is None:
         return pd.Series([None] * len(words), dtype="string")
-    names = np.append(np.asarray(found.names, dtype=object), None)
+    names = np.array([*found.names, None], dtype=object)
     return pd.Series(names[found.main(list(stems))], dtype="string")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from crm_pipelines import columns as c
 from crm_pipelines.entities import gazetteer
 from crm_pipelines.entities.rule import CapitalRule
-from crm_pipelines.entities.spans import Sentence, span_scores
+from crm_pipelines.entities.spans import Sentence, Span, span_scores
 from crm_pipelines.models.tagging.bilstm_crf import BiLSTMCRF, BiLSTMCRFConfig
 from crm_pipelines.text.config import EntityParameters
 
@@ -44,7 +44,10 @@ def train_tagger(
 
 def _scores(tagger: BiLSTMCRF, rule: CapitalRule, sentences: Sequence[Sentence], part: str) -> list[pd.DataFrame]:
     tokens, true = [sentence.tokens for sentence in sentences], [sentence.spans for sentence in sentences]
-    found = {tagger.name: tagger.find(tokens), RULE: [rule.find(each) for each in tokens]}
+    found: dict[str, Sequence[Sequence[Span]]] = {
+        tagger.name: tagger.find(tokens),
+        RULE: [rule.find(each) for each in tokens],
+    }
     tables = [span_scores(true, spans).assign(**{c.MODEL: name, "part": part}) for name, spans in found.items()]
     return [table[list(SCORE_COLUMNS)] for table in tables]
 

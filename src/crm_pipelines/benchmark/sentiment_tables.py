@@ -56,7 +56,7 @@ def class_tables(runs: Iterable[StoredRun]) -> tuple[pd.DataFrame, pd.DataFrame]
             rows.append((manifest[MODEL], manifest[FOLD], manifest[SEED], name, precision, recall, f1, int(there)))
             confusion += [(manifest[MODEL], name, other, int(counts[code, j])) for j, other in enumerate(classes)]
     table = pd.DataFrame(confusion, columns=list(CONFUSION_COLUMNS))
-    summed = table.groupby(list(CONFUSION_COLUMNS[:-1]), sort=False, as_index=False)["n"].sum()
+    summed = table.groupby(list(CONFUSION_COLUMNS[:-1]), sort=False)["n"].sum().reset_index()
     return pd.DataFrame(rows, columns=list(CLASS_COLUMNS)), summed
 
 

@@ -72,7 +72,7 @@ class TextInputs:
         parts = {"protocol": "", "fold": 0, "groups": {c.CHANNEL: channel} if len(set(channel)) > 1 else {}, **parts}
         return cls(
             classes=tuple(classes),
-            labels=words[c.LABEL].map(position).fillna(-1).to_numpy(dtype=np.int64),
+            labels=np.asarray(words[c.LABEL].map(position).fillna(-1), dtype=np.int64),
             summary=words[c.SUMMARY].fillna("").to_numpy(dtype=object),
             text=words[c.TEXT].fillna("").to_numpy(dtype=object),
             words=words[WORDS].fillna("").to_numpy(dtype=object),

@@ -62,7 +62,7 @@ def prepare(
     if len(rows) > parameters.labelled:
         drawn = np.random.default_rng(parameters.seed).choice(rows, parameters.labelled, replace=False)
         rows = np.sort(drawn)
-    codes = label.iloc[rows].map({name: code for code, name in enumerate(classes)}).to_numpy(dtype=np.int64)
+    codes = np.asarray(label.iloc[rows].map({name: code for code, name in enumerate(classes)}), dtype=np.int64)
     time = words[c.TIMESTAMP].to_numpy(dtype=np.float64, na_value=np.nan)
     arrays: Arrays = {"rows": rows, "labels": codes, "names/classes": np.asarray(classes, dtype=str)}
     splits = make_splits(codes, np.arange(len(rows)), time[rows], False, folds) if len(rows) else []

@@ -45,7 +45,8 @@ def to_words(documents: ir.Table, parameters: DocumentParameters) -> pd.DataFram
     found = pd.DataFrame(rows, columns=[c.SUMMARY, c.TEXT, c.LANGUAGE, WORDS, STEMS])
     for name in found.columns:
         frame[name] = found[name].to_numpy(dtype=object)
-    return frame[list(DOCUMENT_WORDS)].astype({WORDS: "string", STEMS: "string", c.LANGUAGE: "string"})
+    table: pd.DataFrame = frame[list(DOCUMENT_WORDS)]
+    return table.astype({WORDS: "string", STEMS: "string", c.LANGUAGE: "string"})
 
 
 def languages(words: pd.DataFrame) -> pd.DataFrame:

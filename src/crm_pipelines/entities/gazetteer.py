@@ -97,7 +97,7 @@ class Gazetteer:
             raise UserError("the catalogue's names are looked for by spaCy: pip install -e . installs it") from error
         self.nlp: Any = spacy.blank("en")
         self.nlp.max_length = 2_000_000
-        ruler = self.nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LOWER", "validate": False})
+        ruler: Any = self.nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LOWER", "validate": False})
         kept = [
             (name, kind)
             for name, kind in zip(names["name"], names["type"], strict=True)

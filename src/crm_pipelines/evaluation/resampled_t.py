@@ -78,12 +78,11 @@ def compare_over_folds(
     if len(rows):
         wide = rows.groupby([METRIC, MODEL, FOLD, SEED])[RESULT_VALUE].mean().groupby([METRIC, MODEL, FOLD]).mean()
         models = list(dict.fromkeys(rows[MODEL]))
+        known = set(zip(rows[METRIC], rows[MODEL], strict=True))
         for model in (name for name in challengers if name in models):
             for peer in (name for name in models if name != model):
                 for metric in tested:
-                    if (metric, model) not in wide.index.droplevel(FOLD) or (metric, peer) not in wide.index.droplevel(
-                        FOLD
-                    ):
+                    if (metric, model) not in known or (metric, peer) not in known:
                         continue
                     both = pd.concat([wide[metric, model], wide[metric, peer]], axis=1, join="inner").dropna()
                     if both.empty:

@@ -321,7 +321,9 @@ def _entities(scores: pd.DataFrame, found: pd.DataFrame, anchor: str) -> PaperTa
             for r in top.to_dict("records")
         ]
         tables.append(
-            Table(f"Named most often: {kind}", "Name", (Head("Documents"), Head("Found by", words=True)), tuple(body))
+            Table(
+                "Named most often: " + str(kind), "Name", (Head("Documents"), Head("Found by", words=True)), tuple(body)
+            )
         )
     return PaperTable(
         anchor,

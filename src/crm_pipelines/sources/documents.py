@@ -47,7 +47,9 @@ def read(raw: RawFolder, spec: SourceSpec) -> DocumentTables:
     Raises:
         UserError: a file or column is missing, a label or channel is unknown, or a rating or time cannot be read.
     """
-    tables, notes, before = [], {}, 0
+    tables: list[ir.Table] = []
+    notes: dict[str, int] = {}
+    before = 0
     for name, part in spec.documents.items():
         table, counted = _read_part(raw, part, name, f"'documents.{name}' of source '{spec.title}'")
         tables.append(table.mutate(**{c.ROW: table[c.ROW] + before}))
@@ -67,7 +69,7 @@ def known_customers(raw: RawFolder, spec: SourceSpec) -> ir.Table | None:
 
 def _read_part(raw: RawFolder, part: DocumentsSpec, name: str, where: str) -> tuple[ir.Table, dict[str, int]]:
     table = _open(raw, part)
-    names = {"tables": dict(part.columns), "conll": {c.TEXT: c.TEXT}}.get(part.reader) or _amazon_columns(table)
+    names = _columns(part, table)
     table.require(names.values(), f"'columns' of {where}")
     timestamps.check_format(part.timestamp_format, where)
     text = {key: cells.trimmed(table.table[column]) for key, column in names.items()}
@@ -135,7 +137,12 @@ def _open(raw: RawFolder, part: DocumentsSpec) -> RawTable:
     return raw.csv(part.file, encoding=part.encoding)
 
 
-def _amazon_columns(table: RawTable) -> dict[str, str]:
+def _columns(part: DocumentsSpec, table: RawTable) -> dict[str, str]:
+    """Name of ours -> column of the file."""
+    if part.reader == "tables":
+        return {str(name): column for name, column in part.columns.items()}
+    if part.reader == "conll":
+        return {c.TEXT: c.TEXT}
     return {key: column for key, column in AMAZON.items() if key not in _OFTEN_ABSENT or column in table.columns}
 
 

@@ -183,7 +183,7 @@ class RawFolder:
         textfiles.check_text(path, relative, encoding)
         header = not names
         if header:
-            names, delimiter = textfiles.read_header(path, relative, delimiter)
+            names, delimiter = textfiles.read_header(path, relative, delimiter, encoding)
         delimiter = delimiter or ","
         options = {
             "auto_detect": "false",

@@ -80,7 +80,7 @@ def _check_chunk(chunk: bytes, decoder: codecs.IncrementalDecoder, name: str, en
         raise UserError(f"{name}, line {at}: not valid {encoding.upper()} text; save the file as UTF-8") from error
 
 
-def read_header(path: Path, name: str, delimiter: str | None) -> tuple[tuple[str, ...], str]:
+def read_header(path: Path, name: str, delimiter: str | None, encoding: str = "utf-8") -> tuple[tuple[str, ...], str]:
     """Column names of a CSV file's first record and its delimiter (guessed from that record if not given).
 
     Names are trimmed; an unnamed column is called ``unnamed_<position>``.
@@ -88,7 +88,8 @@ def read_header(path: Path, name: str, delimiter: str | None) -> tuple[tuple[str
     Raises:
         UserError: the first line is blank, or two columns have the same name (upper and lower case alike).
     """
-    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=codec, newline="") as text:
         first = text.readline()
         delimiter = delimiter or max(DELIMITERS, key=first.count)
         text.seek(0)

@@ -17,7 +17,8 @@ NETWORK = {
     "channels": 16,
     "state": 8,
     "vectors": {"width": 16, "epochs": 2},
-    "training": {"epochs": 8, "batch_size": 16, "learning_rate": 0.01},
+    "dropout": 0.1,
+    "training": {"epochs": 20, "batch_size": 16, "learning_rate": 0.01, "patience": 20},
 }
 SMALL = {
     "svm": LINEAR,

@@ -157,7 +157,7 @@ class BiLSTMCRF:
                 ids, flat, offsets = self._forget(ids, flat, offsets, order)
                 loss = network.crf.loss(network(ids, flat, offsets, length), tags, length).mean()
                 optimiser.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(network.parameters(), 5.0)
                 optimiser.step()
                 total += float(loss.detach()) * len(chosen)

@@ -155,8 +155,8 @@ class CNNGRUPlus:
     @property
     def n_parameters(self) -> int:
         """Of all members, and the weights."""
-        members = (*self.networks, self.linear)
-        return sum(member.n_parameters for member in members) + len(self.weights) + len(self.constants)
+        networks = sum(network.n_parameters for network in self.networks)
+        return networks + self.linear.n_parameters + len(self.weights) + len(self.constants)
 
 
 def _marks(inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
