@@ -4,7 +4,7 @@
     python benchmarks/feedback_by_size.py 20000 100000     # and a line fitted through them, drawn on to 1,000,000
 
 For each number of customers a world with the paper's shares is simulated (12 transactions a customer on average and 50
-at most, 0.2 reviews, 0.1 tickets and 0.5 mentions), then the stages of the chain `feedback` but for its report run, each
+at most, 0.2 reviews, 0.1 tickets, 0.5 mentions), then the stages of the chain `feedback` but for its report run, each
 in a process of its own, with one model of text and the hybrid. Prints wall and CPU seconds and the largest memory of
 each, and what the fitted lines give for the paper's million. That figure is an extrapolation and says so.
 """

@@ -4,8 +4,8 @@ real customers.
     kedro run --pipelines=feedback
     python benchmarks/satisfaction_lift.py data            # the data_root of that run
 
-The shop can offer support to one customer in ten. Chosen are those whose voice is lowest in `customer_voice`, those with
-the lowest RFM score, anybody at random, and those whom the truth of the world names; the lift of each choice is computed
+The shop can offer support to one customer in ten. Chosen are those whose voice is lowest in `customer_voice`, those
+least likely to buy, anybody at random, and those whom the truth of the world names; the lift of each choice is computed
 from the world, not from the data. The world is drawn anew from the parameters of the committed demo.
 """
 
