@@ -65,7 +65,10 @@ MODELS: Final = {
     "rfm_logistic": ModelName("Logistic RFM", "peer", 130, "Linear in recency, frequency, value and their logarithms."),
     "cnn_gru": ModelName("CNN-GRU", "paper", 206, "Convolutions and a recurrent network over word vectors."),
     "cnn_gru_plus": ModelName(
-        "CNN-GRU+", "paper", 236, "CNN-GRUs and linear models on n-grams, cross-fitted and pooled."
+        "CNN-GRU+",
+        "paper",
+        236,
+        "CNN-GRUs, linear models on n-grams and ordinal ones with a lexicon, cross-fitted and pooled.",
     ),
     "tfidf_logistic": ModelName(
         "TF-IDF + logistic", "peer", 150, "Balanced logistic regression on word and character n-grams."

@@ -24,7 +24,7 @@ SMALL = {
     "svm": LINEAR,
     "tfidf_logistic": LINEAR,
     "cnn_gru": NETWORK,
-    "cnn_gru_plus": {**NETWORK, "parts": 2, "linear": LINEAR},
+    "cnn_gru_plus": {**NETWORK, "parts": 2, "linear": LINEAR, "ordinal": LINEAR},
 }
 BLIND = {"majority"}
 

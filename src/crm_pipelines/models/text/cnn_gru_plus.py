@@ -1,12 +1,12 @@
-"""CNN-GRU+: networks and linear models on n-grams, cross-fitted and weighed.
+"""CNN-GRU+: networks and two linear models, cross-fitted and weighed.
 
-Idea: with some thousand documents a network on words and a linear model on characters err in different places, and
-the variance of the first is large. The documents of training and validation are cut into parts; for each of them a
-network and a linear model are fitted on the others, so that every document is scored by members that have not seen it
-(Wolpert 1992, "Stacked generalization"). On these scores the weights of the kinds are fitted. A new document gets the
-networks of all parts, averaged, and a linear model of all documents; one that the model has learnt from gets the score
-of the members that had not seen it. So thresholds and temperature chosen on validation stay honest though validation
-is learnt from too.
+Idea: with some thousand documents a network on words, a linear model on characters, and one of ordered classes that
+also knows a lexicon err in different places, and the variance of the first is large. The documents of training and
+validation are cut into parts; for each of them every kind of member is fitted on the others, so that every document is
+scored by members that have not seen it (Wolpert 1992, "Stacked generalization"). On these scores the weights of the
+kinds are fitted. A new document gets the networks of all parts, averaged, and linear models of all documents; one that
+the model has learnt from gets the score of the members that had not seen it. So thresholds and temperature chosen on
+validation stay honest though validation is learnt from too.
 """
 
 import dataclasses
@@ -23,6 +23,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from crm_pipelines.config import Parameters
 from crm_pipelines.documents.inputs import TextInputs
 from crm_pipelines.models.layers.class_stacking import logs, pooled, stack_classes
+from crm_pipelines.models.layers.ordinal_linear import OrdinalLinear, OrdinalParameters
 from crm_pipelines.models.text.cnn_gru import CNNGRU, CNNGRUConfig
 from crm_pipelines.models.text.tfidf_logistic import TfidfLogistic, TfidfLogisticConfig
 from crm_pipelines.training.weights import load_weights, save_weights
@@ -32,6 +33,10 @@ SEED_STEP = 1_000
 STOPPING_SHARE = 0.1
 """Share of a network's documents that stop it."""
 POOL = "pool"
+POOL_ARRAYS = ("weights", "constants", "marks", "unseen")
+ORDINAL = "ordinal_"
+KINDS = 3
+"""Of members: networks, linear, linear of ordered classes."""
 
 
 class CNNGRUPlusConfig(CNNGRUConfig):
@@ -39,12 +44,13 @@ class CNNGRUPlusConfig(CNNGRUConfig):
 
     Attributes:
         parts: of the documents; as many networks.
-        linear: hyper-parameters of the linear members.
+        linear, ordinal: hyper-parameters of the linear members.
         shrinkage: pull of the weights towards equal ones.
     """
 
     parts: int = Field(default=3, ge=2)
     linear: TfidfLogisticConfig = TfidfLogisticConfig()
+    ordinal: OrdinalParameters = OrdinalParameters()
     shrinkage: float = Field(default=0.001, ge=0)
 
 
@@ -58,8 +64,8 @@ class CNNGRUPlus:
     def __init__(self, config: CNNGRUPlusConfig, seed: int = 42) -> None:
         self.config, self.seed = config, seed
         self.networks: list[CNNGRU] = []
-        self.linear = TfidfLogistic(config.linear, seed)
-        self.weights, self.constants = np.full(2, 0.5), np.zeros(0)
+        self.linear, self.ordinal = TfidfLogistic(config.linear, seed), OrdinalLinear(config.ordinal)
+        self.weights, self.constants = np.full(KINDS, 1 / KINDS), np.zeros(0)
         self.marks = np.zeros(0, dtype=np.int64)
         """Of the documents learnt from, ascending."""
         self.unseen = np.zeros((0, 0))
@@ -70,7 +76,7 @@ class CNNGRUPlus:
         rows = np.sort(np.concatenate([inputs.train, inputs.validation]))
         labels = inputs.labels[rows]
         self.networks, history = [], []
-        said = np.zeros((len(rows), 2, len(inputs.classes)))
+        said = np.zeros((len(rows), KINDS, len(inputs.classes)))
         for part, (rest, own) in enumerate(self._parts(labels)):
             seed = self.seed + SEED_STEP * part
             train, stopping = self._divided(rows[rest], labels[rest], seed)
@@ -79,11 +85,16 @@ class CNNGRUPlus:
                 {"part": part, **row}
                 for row in network.fit(dataclasses.replace(inputs, train=train, validation=stopping))
             ]
-            linear = TfidfLogistic(self.config.linear, seed)
-            linear.fit(dataclasses.replace(inputs, train=rows[rest]))
-            said[own] = np.stack([logs(m.predict_proba(inputs, rows[own])) for m in (network, linear)], axis=1)
+            linear, ordinal = TfidfLogistic(self.config.linear, seed), OrdinalLinear(self.config.ordinal)
+            known = dataclasses.replace(inputs, train=rows[rest])
+            linear.fit(known)
+            ordinal.fit(known)
+            members = (network, linear, ordinal)
+            said[own] = np.stack([logs(member.predict_proba(inputs, rows[own])) for member in members], axis=1)
             self.networks.append(network)
-        self.linear.fit(dataclasses.replace(inputs, train=rows))
+        everything = dataclasses.replace(inputs, train=rows)
+        self.linear.fit(everything)
+        self.ordinal.fit(everything)
         self.weights, self.constants = stack_classes(said, labels, self.config.shrinkage)
         marks = _marks(inputs, rows)
         order = np.argsort(marks, kind="stable")
@@ -115,7 +126,8 @@ class CNNGRUPlus:
         if not len(rows):
             return np.zeros((0, len(self.constants)))
         by_networks = np.mean([logs(network.predict_proba(inputs, rows)) for network in self.networks], axis=0)
-        said = np.stack([by_networks, logs(self.linear.predict_proba(inputs, rows))], axis=1)
+        by_linear = [logs(member.predict_proba(inputs, rows)) for member in (self.linear, self.ordinal)]
+        said = np.stack([by_networks, *by_linear], axis=1)
         out = pooled(said, self.weights, self.constants)
         marks = _marks(inputs, rows)
         place = np.searchsorted(self.marks, marks).clip(max=max(len(self.marks) - 1, 0))
@@ -134,8 +146,9 @@ class CNNGRUPlus:
             "seed": self.seed,
             "parts": len(self.networks),
         }
-        arrays = {"weights": self.weights, "constants": self.constants, "marks": self.marks, "unseen": self.unseen}
-        save_weights(directory / POOL, config, {name: torch.from_numpy(array) for name, array in arrays.items()})
+        arrays = {name: torch.from_numpy(getattr(self, name)) for name in POOL_ARRAYS}
+        ordinal = {f"{ORDINAL}{name}": tensor for name, tensor in self.ordinal.state().items()}
+        save_weights(directory / POOL, config, {**arrays, **ordinal})
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -148,15 +161,18 @@ class CNNGRUPlus:
         model = cls(CNNGRUPlusConfig(**stored["config"]), stored["seed"])
         model.networks = [CNNGRU.load(directory / f"network={part}") for part in range(stored["parts"])]
         model.linear = TfidfLogistic.load(directory / "linear")
-        for name, tensor in state.items():
-            setattr(model, name, tensor.numpy())
+        for name in POOL_ARRAYS:
+            setattr(model, name, state[name].numpy())
+        own = {name.removeprefix(ORDINAL): each for name, each in state.items() if name.startswith(ORDINAL)}
+        model.ordinal.restore(own)
         return model
 
     @property
     def n_parameters(self) -> int:
         """Of all members, and the weights."""
         networks = sum(network.n_parameters for network in self.networks)
-        return networks + self.linear.n_parameters + len(self.weights) + len(self.constants)
+        linear = self.linear.n_parameters + self.ordinal.n_parameters
+        return networks + linear + len(self.weights) + len(self.constants)
 
 
 def _marks(inputs: TextInputs, rows: np.ndarray) -> np.ndarray:

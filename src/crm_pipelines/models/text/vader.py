@@ -5,9 +5,8 @@ Its compound score in [-1, 1] is not a probability: here each tenth or so of the
 that training documents have there. The lexicon itself is not fitted.
 """
 
-from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from pydantic import Field
 
 from crm_pipelines.config import Parameters
 from crm_pipelines.documents.inputs import TextInputs
+from crm_pipelines.models.layers.lexicon import compound
 from crm_pipelines.training.weights import load_weights, save_weights
 
 
@@ -74,16 +74,3 @@ class Vader:
     def n_parameters(self) -> int:
         """The shares."""
         return int(self.shares.size)
-
-
-@lru_cache(maxsize=1 << 17)
-def compound(text: str) -> float:
-    """VADER's score of a text, in [-1, 1]; each text is scored once in a process, since folds share documents."""
-    return float(_analyser().polarity_scores(text)["compound"])
-
-
-@cache
-def _analyser() -> Any:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    return SentimentIntensityAnalyzer()
