@@ -536,6 +536,12 @@ class SourceSpec(Parameters):
             )
         if self.log is not None and self.reader is None:
             raise ValueError("'interactions' needs a 'reader' beside it: a published format, or 'tables'")
+        if self.log is not None:
+            named = (*self.offers.takes, *self.offers.ends, *self.offers.predicted)
+            unknown = [name for name in named if name not in self.log.classes]
+            if unknown:
+                known = ", ".join(self.log.classes)
+                raise ValueError(f"'offers' names the class '{unknown[0]}', but those of 'interactions' are {known}")
         if self.churn is not None and (self.log is None or self.log.in_order):
             raise ValueError("'churn' needs 'interactions' with times, in which it is looked for")
         retail = self.table is not None and self.table.reader == "retail"

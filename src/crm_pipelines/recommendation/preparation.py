@@ -20,7 +20,6 @@ from crm_pipelines import columns as c
 from crm_pipelines.config import EncodingParameters, EntitySpec, OfferSpec, SequenceParameters, SourceSpec
 from crm_pipelines.encoding.entities import EntityEncoder, align
 from crm_pipelines.errors import UserError
-from crm_pipelines.failures import did_you_mean
 from crm_pipelines.recommendation.config import OfferParameters
 from crm_pipelines.recommendation.eligibility import allowed_groups
 from crm_pipelines.recommendation.inputs import Floats, ProductInputs, Queries
@@ -49,15 +48,8 @@ def build(
         where it did not), ``predicted`` (n,), ``customer_ids`` (U,), ``item_ids`` (I,); and ``step, reason, rows``.
 
     Raises:
-        UserError: a class that the log does not have, or no product was taken.
+        UserError: no product was taken.
     """
-    kinds = set(log[c.BEHAVIOUR])
-    for key in ("takes", "ends", "predicted"):
-        unknown = [name for name in getattr(offers, key) if name not in kinds]
-        if unknown and key != "ends":
-            raise UserError(
-                f"{where}: 'offers.{key}' names '{unknown[0]}', a class without events{did_you_mean(unknown[0], kinds)}"
-            )
     ending = log[c.BEHAVIOUR].isin(list(offers.ends)).to_numpy()
     taking = log[c.BEHAVIOUR].isin(list(offers.takes)).to_numpy() if offers.takes else ~ending
     counted = [("rows_in", "all", len(log)), ("dropped", "no_product_taken_or_ended", int((~taking & ~ending).sum()))]
