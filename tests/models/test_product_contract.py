@@ -4,16 +4,13 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from banks import PARAMETERS, PRODUCTS, SPEC, bank
+from banks import PRODUCTS, bank
 from crm_pipelines.benchmark.products import offered_scores, predict
 from crm_pipelines.errors import UserError
 from crm_pipelines.evaluation.lists import per_query
 from crm_pipelines.models.registry import PRODUCT_MODELS, product_model
-from crm_pipelines.recommendation.inputs import ProductInputs
-from crm_pipelines.recommendation.preparation import build, split
 from crm_pipelines.sequences.inputs import Histories
 
 TRAINING = {"epochs": 20, "batch_size": 16, "learning_rate": 1e-2, "patience": 20}
@@ -38,22 +35,6 @@ KNOWS_PROFILES = {"segment_popularity", "dlrm", "product_transformer", "product_
 """Models that answer a customer without a history by his attributes."""
 
 models = pytest.mark.parametrize("name", PRODUCT_MODELS)
-
-
-def gold(seed: int) -> ProductInputs:
-    """A bank of 40 products, half of them gold, of which each customer takes four."""
-    draw = np.random.default_rng(seed)
-    goods = pd.DataFrame({"item_id": [f"{seed}-{n:02d}" for n in range(40)], "risk": 0.5})
-    goods["name"] = np.where(draw.permutation(40) < 20, "gold plan", "iron plan")
-    shining = goods.loc[goods["name"] == "gold plan", "item_id"].to_numpy()
-    rows = [
-        (f"c{who:02d}", item, day, "buy") for who in range(60) for day, item in enumerate(draw.permutation(shining)[:4])
-    ]
-    frame = pd.DataFrame(rows, columns=["customer_id", "item_id", "timestamp", "behaviour"])
-    frame = frame.sort_values("timestamp", kind="stable", ignore_index=True).assign(row=np.arange(1, len(rows) + 1))
-    people = pd.DataFrame({"customer_id": sorted(set(frame["customer_id"])), "age": 40.0, "city": "x"})
-    arrays, _ = build(frame, people["customer_id"], goods["item_id"], SPEC.offers, "bank.csv")
-    return split(arrays, people, goods, SPEC, "leave_last_out", PARAMETERS)
 
 
 @cache
@@ -200,22 +181,6 @@ class TestProductTransformer:
         assert torch.equal(target.items.weight[-2:], source.items.weight[-2:])
         assert torch.equal(target.decoder.query.weight, source.decoder.query.weight)
         assert torch.equal(target.profile.weight, own)
-
-    def test_a_general_log_of_the_same_law_helps_where_there_is_little_to_learn_from(self):
-        """Everybody likes what is called gold; two customers do not show all of it, another catalogue says why."""
-        model = product_model("product_transformer")
-        target, general = gold(1), gold(2)
-        known = target.start[:-1].copy()
-        known[:2] = target.known_until[:2]
-        few = target.train[target.train < known[target.customer[target.train]]]
-        found = []
-        for transfer in (True, False):
-            config = model.Config(**{**NETWORK, "graph": False, "transfer": transfer})
-            made = model(config, 1)
-            made.fit(replace(target, known_until=known, train=few, validation=few, general=general))
-            lists = predict(made, target)
-            found.append(per_query(lists[lists["slice"] == "all"])["recall@10"].mean())
-        assert found[0] > found[1] + 0.1
 
 
 def test_an_unknown_model_is_answered_with_the_known_ones():

@@ -18,7 +18,7 @@ NETWORK = {
     "state": 8,
     "vectors": {"width": 16, "epochs": 2},
     "dropout": 0.1,
-    "training": {"epochs": 20, "batch_size": 16, "learning_rate": 0.01, "patience": 20},
+    "training": {"epochs": 14, "batch_size": 16, "learning_rate": 0.01, "patience": 14},
 }
 SMALL = {
     "svm": LINEAR,
