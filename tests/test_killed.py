@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-KILLS = 22
+KILLS = 20
+MOST = 60
+"""Runs that are aimed at; on a machine whose speed changes some end before they are struck."""
 
 # Imports once, then forks a child for every run, so that a kill costs the time of a run and not that of its imports.
 PROGRAM = """
@@ -16,7 +18,8 @@ from pathlib import Path
 from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
-project, conf, raw, data, kills = Path(sys.argv[1]), *map(Path, sys.argv[2:5]), int(sys.argv[5])
+project, conf, raw, data = map(Path, sys.argv[1:5])
+kills, most = map(int, sys.argv[5:7])
 bootstrap_project(project)
 from crm_pipelines.cli import run
 import crm_pipelines.pipelines.preprocessing.nodes, crm_pipelines.sources, ibis, pandas, sklearn.cluster
@@ -56,7 +59,9 @@ old = files()
 assert set(old) == set(new) and old != new
 draw = random.Random(42)
 stopped = mixed = 0
-for kill in range(kills):
+for kill in range(most):
+    if stopped == kills:
+        break
     child = started(raw / ("new", "old")[kill % 2])
     time.sleep(draw.uniform(0.0, 0.9 * took))
     os.kill(child, signal.SIGKILL)
@@ -89,7 +94,12 @@ def test_a_run_killed_at_random_moments_leaves_no_torn_file(project: Path, tmp_p
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *map(str, (project, tmp_path / "conf", tmp_path / "raws", shop.data, KILLS))],
+        [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            *map(str, (project, tmp_path / "conf", tmp_path / "raws", shop.data, KILLS, MOST)),
+        ],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(project / "src")},
         capture_output=True,
@@ -98,5 +108,5 @@ def test_a_run_killed_at_random_moments_leaves_no_torn_file(project: Path, tmp_p
     )
     assert done.returncode == 0, done.stderr[-2000:]
     stopped, mixed = map(int, done.stdout.split()[-2:])
-    assert stopped >= 20
+    assert stopped == KILLS
     assert mixed >= 1  # some died between two files
