@@ -122,7 +122,8 @@ class SequenceLog:
         if len(owner):  # long sequences are cut at other places each time
             turn = -int(self.generator.integers(len(owner)))
             parts = tuple(np.roll(part, turn) for part in parts)
-        width = min(self.width, max(len(owner), 1))
+        # A step needs two rows, so a log of a few customers is cut into two at least.
+        width = min(self.width, max(len(owner) // (1 if self.begin is None else 2), 1))
         blank = -len(owner) % width
         fill = (0, NOTHING, NOTHING, 0)
         return _rows(
