@@ -21,7 +21,7 @@ from crm_pipelines.documents.inputs import TextInputs
 from crm_pipelines.documents.words import STEMS, WORDS
 from crm_pipelines.evaluation.calibration import apply_temperature, fit_temperature
 from crm_pipelines.evaluation.decision import fit_decision_rule
-from crm_pipelines.models.text.vader import compound
+from crm_pipelines.models.layers.lexicon import compound
 from crm_pipelines.text.config import ProfileParameters, ThemeParameters
 from crm_pipelines.text.language import ENGLISH
 from crm_pipelines.text.tfidf import TextProjection
