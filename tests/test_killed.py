@@ -60,10 +60,10 @@ assert set(old) == set(new) and old != new
 draw = random.Random(42)
 stopped = mixed = 0
 for kill in range(most):
-    if stopped == kills:
+    if stopped >= kills and mixed:
         break
     child = started(raw / ("new", "old")[kill % 2])
-    time.sleep(draw.uniform(0.0, 0.9 * took))
+    time.sleep(draw.triangular(0.0, took, 0.8 * took))  # files are written towards the end
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     stopped += os.WIFSIGNALED(status)
@@ -108,5 +108,5 @@ def test_a_run_killed_at_random_moments_leaves_no_torn_file(project: Path, tmp_p
     )
     assert done.returncode == 0, done.stderr[-2000:]
     stopped, mixed = map(int, done.stdout.split()[-2:])
-    assert stopped == KILLS
+    assert stopped >= KILLS
     assert mixed >= 1  # some died between two files
