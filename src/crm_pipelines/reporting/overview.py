@@ -141,7 +141,7 @@ def standing_plot(found: Sequence[Standing]) -> IntervalPlot | None:
     ticks = [Tick(50.0, "0")] + [
         Tick(at(sign * level), signed(sign * level, max(0, len(f"{level:g}") - 2)), level != levels[-1])
         for level in levels
-        if sqrt(level) > most / 4
+        if level in (levels[-1], levels[-3:][0])
         for sign in (-1, 1)
     ]
     return replace(plain, rows=drawn, ticks=tuple(ticks), zero=50.0)
@@ -165,15 +165,14 @@ def runs_table(results: Results) -> Table | None:
                     Cell(source.title, words=True),
                     Cell(n),
                     Cell(count(metrics[MODEL].nunique())),
-                    Cell(count(metrics[FOLD].nunique())),
-                    Cell(count(metrics[SEED].nunique())),
+                    Cell(f"{metrics[FOLD].nunique()} × {metrics[SEED].nunique()}"),
                     Cell(str(pipeline.environment.get(MEASURED, MISSING))),
                     Cell("for tests only" if environment_mark(pipeline.environment) else "as configured", words=True),
                 ),
             )
         )
     heads = (
-        Head("Data", words=True), Head("Tested on"), Head("Models"), Head("Folds"), Head("Seeds"),
+        Head("Data", words=True), Head("Tested on"), Head("Models"), Head("Runs of each", "folds × seeds"),
         Head("Measured", "UTC"), Head("Settings", words=True),
     )  # fmt: skip
     return Table("What was run", "Pipeline", heads, tuple(rows)) if rows else None
