@@ -13,7 +13,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def browser_path() -> str | None:
-    """The browser to use: ``CRM_BROWSER``, else the first of the usual names."""
+    """The browser to use: ``CRM_BROWSER``, else the first of the usual names; None also where there is no bash."""
+    if shutil.which("bash") is None:
+        return None
     return os.environ.get("CRM_BROWSER") or next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
@@ -111,10 +113,11 @@ def browser(folder: Path) -> Iterator[Tab]:
     its_read, write = os.pipe()
     read, its_write = os.pipe()
 
-    # The protocol's pipe is file descriptors 3 (the browser reads) and 4 (it writes); a shell puts them there.
+    # The protocol's pipe is file descriptors 3 (the browser reads) and 4 (it writes); bash puts them there (sh knows
+    # descriptors of one digit only).
     command = f'exec "$0" "$@" 3<&{its_read} 4>&{its_write}'
     process = subprocess.Popen(
-        ["/bin/sh", "-c", command, path, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        ["bash", "-c", command, path, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
          "--disable-dev-shm-usage", "--remote-debugging-pipe", f"--user-data-dir={folder}", "--hide-scrollbars"],
         pass_fds=(its_read, its_write),
         stderr=subprocess.DEVNULL,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser import Tab, browser, browser_path
 
+from browser import Tab, browser, browser_path
 from crm_pipelines.reporting.html import render_report
 from crm_pipelines.reporting.results import Results
 
@@ -29,7 +29,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_explanations(root / "taobao" / "coldstart")
     add_studies(root, "taobao")
     (root / "taobao/check").mkdir()
-    findings = {"severity": ["note"], "where": ["log.csv"], "what": [FORMULA], "advice": ["-1+2, and a \"comma\""]}
+    findings = {"severity": ["note"], "where": ["log.csv"], "what": [FORMULA], "advice": ['-1+2, and a "comma"']}
     pd.DataFrame(findings).to_csv(root / "taobao/check/findings.csv", index=False)
     path = root / "index.html"
     path.write_text(render_report(Results.read(root)), encoding="utf-8")
@@ -51,7 +51,8 @@ def shown(tab: Tab) -> list[str]:
 
 
 def go(tab: Tab, place: str) -> None:
-    tab.run(f"new Promise(done => {{ addEventListener('hashchange', () => done(), {{once: true}}); location.hash = '{place}' }})")
+    changed = "new Promise(done => addEventListener('hashchange', () => done(), {once: true}))"
+    tab.run(f"(() => {{ const changed = {changed}; location.hash = '{place}'; return changed; }})()")
 
 
 def test_every_page_opens_alone_and_nothing_is_complained_of_or_asked_for(tab: Tab, page: Path) -> None:
@@ -89,8 +90,8 @@ def test_every_table_saves_as_csv_that_parses_and_holds_no_formula(tab: Tab, tmp
         assert len({len(row) for row in rows}) == 1, path.name
         cells += [cell for row in rows for cell in row]
     assert f"'{FORMULA}" in cells
-    assert "'-1+2, and a \"comma\"" in cells
-    assert not [cell for cell in cells if cell[:1] in "=+@" and cell] 
+    assert '\'-1+2, and a "comma"' in cells
+    assert not [cell for cell in cells if cell[:1] in "=+@" and cell]
     assert "-0.040" in cells  # a number keeps its sign
 
 

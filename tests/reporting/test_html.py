@@ -103,7 +103,8 @@ def test_same_results_same_bytes(root: Path, html: str) -> None:
 @pytest.mark.parametrize(
     "heading",
     [
-        "Results of crm_pipelines", "Fairness, calibration and cost", "Leak tests", "Split in time", "Cleaning", "Reading the files", "Table 1: performance", "Table 2: efficiency",
+        "Results of crm_pipelines", "Fairness, calibration and cost", "Leak tests",
+        "Split in time", "Cleaning", "Reading the files", "Table 1: performance", "Table 2: efficiency",
         "Table 3: cold start", "Table 4: sensitivity", "Table 5: ablation", "Group fairness", "Calibration",
         "How this was measured", "Glossary",
     ],

@@ -180,9 +180,7 @@ def score_drawing(
         )
     ticks = nice_ticks(low, high)
     digits = max(len(f"{tick:.6f}".rstrip("0").partition(".")[2]) for tick in ticks)
-    return Scores(
-        name.label, tuple(scores), tuple(Tick(at(tick), number(tick, digits)) for tick in ticks), bool(shown)
-    )
+    return Scores(name.label, tuple(scores), tuple(Tick(at(tick), number(tick, digits)) for tick in ticks), bool(shown))
 
 
 def published_scores(frame: pd.DataFrame, metric: str) -> dict[str, float]:

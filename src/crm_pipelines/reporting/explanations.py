@@ -124,7 +124,11 @@ def example_table(explanations: pd.DataFrame) -> Table | None:
             Cell(event[Y_TRUE], words=True),
             Cell(event["predicted"], number(event["probability"], 2), tone="better" if right else "worse", words=True),
             *(
-                Cell(_what(row, event[ITEM]), f"{ago(row['days_ago'])} ago, weight {number(row['weight'], 3)}", words=True)
+                Cell(
+                    _what(row, event[ITEM]),
+                    f"{ago(row['days_ago'])} ago, weight {number(row['weight'], 3)}",
+                    words=True,
+                )
                 for row in past.to_dict("records")
             ),
         ]
@@ -137,7 +141,8 @@ def example_table(explanations: pd.DataFrame) -> Table | None:
         "Test event",
         tuple(heads),
         tuple(rows),
-        "The first of each class in the sample of explanations.csv, not the best. Attention shows where a prediction looked, not why it came out.",
+        "The first of each class in the sample of explanations.csv, not the best. Attention shows where a prediction "
+        "looked, not why it came out.",
     )
 
 

@@ -9,13 +9,11 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from crm_pipelines.columns import FOLD, METRIC, MODEL, PROTOCOL, SEED, SLICE, SLICE_ALL, VARIANT
 from crm_pipelines.reporting import sections
@@ -210,7 +208,7 @@ def render_report(results: Results, titles: Mapping[str, str] = MappingProxyType
         (name.label, name.about) for metric, name in METRICS.items() if metric in measured and name.about
     ]
     found = standings(results)
-    script = (files("crm_pipelines.reporting") / "templates" / "report.js").read_text(encoding="utf-8")
+    script = environment.get_template("report.js").render()
     return environment.get_template("report.html").render(
         sources=sources,
         papers=paper_views(results),
@@ -220,7 +218,6 @@ def render_report(results: Results, titles: Mapping[str, str] = MappingProxyType
         worth=worth_tables(results),
         audits=(),
         fakes=fakes(results),
-        script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         left_out=results.left_out,
         glossary_models=glossary_models,
@@ -288,9 +285,7 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
 def _cleaning_table(cleaning: pd.DataFrame | None, caption: str = "What cleaning dropped") -> Table | None:
     if cleaning is None:
         return None
-    return sections.plain_table(
-        cleaning.replace("_", " ", regex=True), caption, ["step", "reason", "rows"]
-    )
+    return sections.plain_table(cleaning.replace("_", " ", regex=True), caption, ["step", "reason", "rows"])
 
 
 def records_view(found: RecordsResults) -> RecordsView:

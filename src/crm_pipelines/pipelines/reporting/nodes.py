@@ -40,7 +40,9 @@ def build_report(results: Results, sources: Mapping[str, Any], *_written_before:
         sources: block of every source that is configured, for its title.
         _written_before: results of the current run; taken so that Kedro has written them by then.
     """
-    titles = {name: str(block["title"]) for name, block in sources.items() if isinstance(block, dict) and "title" in block}
+    titles = {
+        name: str(block["title"]) for name, block in sources.items() if isinstance(block, dict) and "title" in block
+    }
     return render_report(results, titles)
 
 
