@@ -43,6 +43,7 @@ from crm_pipelines.reporting.names import (
     protocol_label,
 )
 from crm_pipelines.reporting.overview import (
+    audits,
     fakes,
     results_by_paper,
     runs_table,
@@ -216,7 +217,7 @@ def render_report(results: Results, titles: Mapping[str, str] = MappingProxyType
         standing_plot=standing_plot(found),
         runs=runs_table(results),
         worth=worth_tables(results),
-        audits=(),
+        audits=audits(results),
         fakes=fakes(results),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         left_out=results.left_out,

@@ -1,9 +1,9 @@
 """The first page, what models are worth beside their accuracy, and what leaks would fake: across papers and sources."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import copysign, isnan, sqrt
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -26,6 +26,8 @@ from crm_pipelines.reporting.verdict import Headline, headlines
 from crm_pipelines.reporting.view import Cell, Head, Label, Row, Table, model_row_label
 from crm_pipelines.runs import MEASURED
 
+COIN: Final = 0.02
+"""How far from a half a ranking without knowledge may be; ties and rounding allow for less."""
 LEVELS: Final = (0.0005, 0.002, 0.01, 0.05, 0.2, 0.5)
 """Differences marked on the stretched axis."""
 WORTH: Final = (
@@ -233,3 +235,38 @@ def fakes(results: Results) -> tuple[Table, ...]:
             if table is not None:
                 tables.append(replace(table, caption=f"{source.title}: {protocol_label(protocol)}"))
     return tuple(tables)
+
+
+def audits(results: Results) -> tuple[Table, ...]:
+    """What can be seen of leaks in the results themselves: folds out of order, and a model that knows too much."""
+    rows = []
+    for source in results.sources:
+        if source.splits:
+            wrong = [split for split in source.splits if not _in_order(split)]
+            found = f"{len(source.splits) - len(wrong)} of {len(source.splits)} folds"
+            rows.append(
+                _audited(source.title, "Training ends before validation, validation before test", found, not wrong)
+            )
+    for paper, source, pipeline in results_by_paper(results):
+        metrics = pipeline.metrics
+        ignorant = metrics[
+            (metrics[MODEL] == "majority") & (metrics[METRIC] == "roc_auc") & (metrics[SLICE] == SLICE_ALL)
+        ]["value"].dropna()
+        if len(ignorant):
+            farthest = float(ignorant.iloc[int((ignorant - 0.5).abs().to_numpy().argmax())])
+            where = f"{source.title}, {paper.letter} {pipeline.name}"
+            what = "A model that always says the same ranks like a coin: ROC AUC 0.5"
+            rows.append(_audited(where, what, number(farthest), abs(farthest - 0.5) < COIN))
+    heads = (Head("What must hold", words=True), Head("Found"), Head("Verdict", words=True))
+    return (Table("Looked at in these results", "Where", heads, tuple(rows)),) if rows else ()
+
+
+def _in_order(split: Mapping[str, Any]) -> bool:
+    """Whether a fold's parts follow one another in time; a test without an end goes to the end of the data."""
+    end = split["test_end"]
+    return split["validation_start"] <= split["test_start"] and (end is None or split["test_start"] < end)
+
+
+def _audited(where: str, what: str, found: str, holds: bool) -> Row:
+    verdict = Cell("holds", tone="better", words=True) if holds else Cell("does not hold", tone="worse", words=True)
+    return Row(Label(where), (Cell(what, words=True), Cell(found), verdict))
