@@ -18,6 +18,8 @@ from .explained import write_explanations
 
 pytestmark = pytest.mark.skipif(browser_path() is None, reason="no Chromium or Chrome here; CRM_BROWSER may name one")
 FORMULA = "=HYPERLINK(1)"
+AT_ONCE = 8
+"""Files a browser lets a script save from one visit without asking (ten), and some to spare."""
 PAGES = [*(f"paper-{letter}" for letter in "abcde"), "customers", "worth", "data", "leaks", "method", "glossary"]
 
 
@@ -70,19 +72,15 @@ def test_every_page_opens_alone_and_nothing_is_complained_of_or_asked_for(tab: T
     assert set(tab.requests()) == {page.as_uri()}
 
 
-def test_every_table_saves_as_csv_that_parses_and_holds_no_formula(tab: Tab, tmp_path: Path) -> None:
+def test_every_table_saves_as_csv_that_parses_and_holds_no_formula(tab: Tab, page: Path, tmp_path: Path) -> None:
     tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path), eventsEnabled=True)
     tables = tab.run("document.querySelectorAll('figure table').length")
     buttons = tab.run("document.querySelectorAll('figure button.csv').length")
     assert buttons == tables > 15
-    for position in range(buttons):  # by a key, as people do: a browser lets no script save more than ten files
-        tab.run(f"""(() => {{
-          const button = document.querySelectorAll('figure button.csv')[{position}];
-          document.querySelectorAll('.sheet').forEach(sheet => {{ sheet.hidden = !sheet.contains(button); }});
-          button.closest('.sheet').querySelectorAll('details').forEach(each => {{ each.open = true; }});
-          button.focus();
-        }})()""")
-        tab.press_enter()
+    for position in range(buttons):
+        if position % AT_ONCE == 0:
+            tab.open(page.as_uri())
+        tab.run(f"document.querySelectorAll('figure button.csv')[{position}].click()")
         deadline = time.monotonic() + 30
         while len(list(tmp_path.glob("*.csv"))) <= position:
             assert time.monotonic() < deadline, f"table {position + 1} was not saved"

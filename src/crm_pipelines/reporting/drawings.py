@@ -158,7 +158,7 @@ def score_drawing(
     shown = [value for model, value in published.items() if model in set(rows[MODEL])]
     low, high = min([*(rows[metric] - spreads), *shown]), max([*(rows[metric] + spreads), *shown])
     margin = 0.05 * (high - low) or 0.01
-    low, high = low - margin, high + margin
+    low, high = float(low - margin), float(high + margin)
 
     def at(value: float) -> float:
         return round(100 * (value - low) / (high - low), 3)
