@@ -175,8 +175,8 @@ class TFPNetwork(nn.Module):
         c = self.config
         x = self.scaling(log.features(events))
         customer, item = log.customer[events], log.item[events]
-        x_u = self.customers(log.customer_static[customer], log.customer_codes[customer])
-        x_i = self.items(log.item_static[item], log.item_codes[item])
+        x_u = self.customers(log.customer_static, log.customer_codes, customer)
+        x_i = self.items(log.item_static, log.item_codes, item)
         parts = [x_u, x_i]
         attention: dict[str, tuple[Tensor, Tensor]] = {}
         if c.tgat:
