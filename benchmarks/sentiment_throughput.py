@@ -26,7 +26,7 @@ from crm_pipelines.training.seeds import seed_everything
 
 QUICK = {"iterations": 5}
 NETWORK = {"training": {"epochs": 1}, "vectors": {"epochs": 1}}
-CHANGES = {"svm": QUICK, "tfidf_logistic": QUICK, "cnn_gru": NETWORK, "cnn_gru_plus": {**NETWORK, "linear": QUICK}}
+CHANGES = {"svm": QUICK, "tfidf_logistic": QUICK, "cnn_gru": NETWORK, "cnn_gru_plus": {**NETWORK, "questions": QUICK}}
 
 
 def main() -> None:

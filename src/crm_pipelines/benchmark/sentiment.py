@@ -58,10 +58,14 @@ def plan_runs(
 
 
 def predict(model: TextModel, inputs: TextInputs) -> pd.DataFrame:
-    """The predictions table of validation and test; ``event_id`` is the document's place among the labelled."""
+    """The predictions table of validation and test; ``event_id`` is the document's place among the labelled.
+
+    What a cross-fitted model says of training documents counts as validation, too.
+    """
     classes = np.asarray(inputs.classes, dtype=object)
+    unseen = np.sort(np.concatenate([inputs.train, inputs.validation])) if model.cross_fitted else inputs.validation
     parts = []
-    for name, rows in ((SLICE_VALIDATION, inputs.validation), (SLICE_ALL, inputs.test)):
+    for name, rows in ((SLICE_VALIDATION, unseen), (SLICE_ALL, inputs.test)):
         probabilities = np.asarray(model.predict_proba(inputs, rows), dtype=np.float64)
         part = pd.DataFrame(
             {EVENT_ID: rows, CUSTOMER: inputs.customer[rows], SLICE: name, Y_TRUE: classes[inputs.labels[rows]]}
