@@ -161,7 +161,8 @@ class Documents(CheckedTable):
     """Documents as read: nothing is left out, cells that could not be read are null.
 
     ``document_id`` is ``<part>-<id>``; ``timestamp`` is in seconds since 1970 UTC; ``label`` is the sentiment that the
-    author gave (``negative``, ``neutral``, ``positive``), ``grade`` the rating it comes from; ``row`` numbers the documents of all parts from 1.
+    author gave (``negative``, ``neutral``, ``positive``), ``grade`` the rating it comes from; ``row`` numbers the
+    documents of all parts from 1.
     """
 
     document_id: dt.String = pa.Field()

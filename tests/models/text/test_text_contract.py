@@ -148,7 +148,7 @@ def test_documents_the_pool_has_learnt_from_are_scored_by_members_that_had_not_s
 def test_marks_finer_than_classes_are_asked_about_one_by_one():
     inputs = data()
     stars = np.array([1, 3, 4])[inputs.labels] + (np.arange(len(inputs)) % 2) * (inputs.labels != 1)  # 1 to 5
-    for grades, questions in ((stars, 5), (inputs.labels, 3), (np.where(stars > 4, np.nan, stars), 3)):
+    for grades, questions in ((stars, 7), (inputs.labels, 5), (np.where(stars > 4, np.nan, stars), 5)):
         asked = NGramQuestions(QuestionParameters(**LINEAR), 1)
         known = dataclasses.replace(inputs, grades=np.asarray(grades, dtype=np.float64))
         assert asked.fit(known).shape == (len(inputs.train), questions)

@@ -1,8 +1,9 @@
-"""Yes-no questions about a document: balanced logistic regressions on the same n-grams and a lexicon.
+"""Yes-no questions about a document: balanced logistic regressions on the same n-grams, some with a lexicon.
 
-One asks of each class whether it is the document's. Where authors gave marks that are finer than the classes, one asks
-between each mark and the next whether the document's is higher (Frank and Hall 2001, "A simple approach to ordinal
-classification", ECML): what sets one star from two also says how far a text is from three.
+One asks of each class whether it is the document's, by the n-grams. Others, which know the lexicon, too, ask between
+each mark and the next whether the document's is higher (Frank and Hall 2001, "A simple approach to ordinal
+classification", ECML). Marks are those that authors gave, such as stars, or the classes in their order: what sets one
+star from two also says how far a text is from three.
 
 Answers are cross-fitted: documents are cut into parts, and each is answered for by questions fitted on the others
 (Wolpert 1992, "Stacked generalization"). Frequencies of n-grams and the scale of the lexicon, which know no label, are
@@ -26,10 +27,12 @@ from crm_pipelines.models.layers.weighted_ngrams import NGramParameters, Weighte
 
 SCALE = 0.3
 """Deviation of a lexicon's number beside n-grams, which are far smaller."""
+INTERCEPT = 3.0
+"""The solver pulls the intercept towards 0 like a weight; a column of this size makes the pull small."""
 NEVER = 30.0
 CHUNK = 4096
 MOST_MARKS = 10
-"""Where authors gave more different marks than this, none is asked about."""
+"""Where authors gave more different marks than this, classes are asked about instead."""
 
 
 class QuestionParameters(Parameters):
@@ -44,11 +47,11 @@ class QuestionParameters(Parameters):
     penalty: float = Field(default=1.0, gt=0)
     iterations: int = Field(default=40, ge=1)
     tolerance: float = Field(default=0.1, gt=0)
-    parts: int = Field(default=4, ge=2)
+    parts: int = Field(default=3, ge=2)
 
 
 class NGramQuestions:
-    """K logistic regressions, freed of the balance of their answers.
+    """K logistic regressions, freed of the balance of their answers: of classes, then of marks.
 
     Attributes:
         mean, scale: of the lexicon's numbers. coefficients: (K, F), n-grams before the lexicon. intercept: (K,).
@@ -70,41 +73,49 @@ class NGramQuestions:
         self.scale = (SCALE / np.maximum(numbers.std(axis=0), 1e-6)).astype(np.float32)
         counts = self.ngrams.counts(inputs, rows)
         self.ngrams.fit(counts)
-        x = sp.hstack([self.ngrams.weigh(counts), sp.csr_matrix((numbers - self.mean) * self.scale)], format="csr")
-        answers = _answers(labels, inputs.grades[rows], len(inputs.classes))
-        unseen = np.zeros(answers.shape)
+        plain = self.ngrams.weigh(counts)
+        full = sp.hstack([plain, sp.csr_matrix((numbers - self.mean) * self.scale)], format="csr")
+        classes, higher = _answers(labels, inputs.grades[rows], len(inputs.classes))
+        unseen = np.zeros((len(rows), classes.shape[1] + higher.shape[1]))
         for rest, own in stratified_parts(labels, self.parameters.parts, self.seed):
-            coefficients, intercept = self._fitted(x[rest], answers[rest])
-            unseen[own] = x[own] @ coefficients.T + intercept
-        self.coefficients, self.intercept = self._fitted(x, answers)
+            coefficients, intercept = self._fitted(plain[rest], full[rest], classes[rest], higher[rest])
+            unseen[own] = full[own] @ coefficients.T + intercept
+        self.coefficients, self.intercept = self._fitted(plain, full, classes, higher)
         self._tables = None
         return unseen
 
-    def _fitted(self, x: sp.csr_matrix, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coefficients (K, F) and intercepts (K,) of answers (N, K)."""
-        p = self.parameters
-        coefficients = np.zeros((answers.shape[1], x.shape[1]), dtype=np.float32)
-        intercept = np.zeros(answers.shape[1])
-        for number, yes in enumerate(answers.T):
+    def _fitted(
+        self, plain: sp.csr_matrix, full: sp.csr_matrix, classes: np.ndarray, higher: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients (K, F) and intercepts (K,): answers (N, C) by ``plain`` n-grams, (N, K - C) by all (N, F)."""
+        asked = [*((plain, yes) for yes in classes.T), *((full, yes) for yes in higher.T)]
+        coefficients = np.zeros((len(asked), full.shape[1]), dtype=np.float32)
+        intercept = np.zeros(len(asked))
+        for number, (x, yes) in enumerate(asked):
             share = float(yes.mean())
             if share in (0.0, 1.0):  # nobody to tell apart
                 intercept[number] = NEVER if share else -NEVER
                 continue
-            estimator = LogisticRegression(
-                C=p.penalty,
-                class_weight="balanced",
-                solver="liblinear",
-                dual=True,
-                tol=p.tolerance,
-                max_iter=p.iterations,
-                random_state=self.seed,
-            )
+            estimator = self._estimator()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 estimator.fit(x, yes)
-            coefficients[number] = estimator.coef_[0]
+            coefficients[number, : x.shape[1]] = estimator.coef_[0]
             intercept[number] = float(estimator.intercept_[0]) + np.log(share / (1 - share))
         return coefficients, intercept
+
+    def _estimator(self) -> LogisticRegression:
+        p = self.parameters
+        return LogisticRegression(
+            C=p.penalty,
+            class_weight="balanced",
+            solver="liblinear",
+            dual=True,
+            tol=p.tolerance,
+            max_iter=p.iterations,
+            intercept_scaling=INTERCEPT,
+            random_state=self.seed,
+        )
 
     def said(self, inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
         """Logits (B, K) of document rows (B,)."""
@@ -137,11 +148,9 @@ class NGramQuestions:
         return int(self.coefficients.size + self.intercept.size)
 
 
-def _answers(labels: np.ndarray, grades: np.ndarray, classes: int) -> np.ndarray:
-    """True answers (N, K): of which class, then whether the mark is higher than each that does not end a class."""
-    of_class = [labels == code for code in range(classes)]
+def _answers(labels: np.ndarray, grades: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """True answers: of which class (N, C), and whether the mark is higher than each but the last."""
     marks = np.unique(grades)
-    if np.isnan(grades).any() or not classes < len(marks) <= MOST_MARKS:
-        return np.column_stack(of_class)
-    ends = {grades[yes].max() for yes in of_class if yes.any()}  # above it is what another class's question asks
-    return np.column_stack([*of_class, *(grades > mark for mark in marks if mark not in ends)])
+    if np.isnan(grades).any() or len(marks) > MOST_MARKS:
+        grades, marks = labels, np.arange(classes)
+    return labels[:, None] == np.arange(classes), grades[:, None] > marks[:-1]

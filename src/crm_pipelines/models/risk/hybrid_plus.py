@@ -12,28 +12,20 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from crm_pipelines.config import Parameters
-from crm_pipelines.models.layers.boosting import TableBoostingParameters
-from crm_pipelines.models.layers.extreme_boosting import ExtremeBoostingParameters
 from crm_pipelines.models.risk.average import SHORTER, AverageConfig, TableAverage
 from crm_pipelines.models.risk.hybrid import Hybrid, HybridConfig
 from crm_pipelines.models.risk.neural import RiskConfig, RiskNetwork, RiskTraining
 from crm_pipelines.records.inputs import RecordInputs
 
 
-STEP = 0.06
-"""Learning rate of the trees: twice that of trees that stand alone, since the mean of several makes up for it."""
-
-
 class HybridPlusConfig(HybridConfig, AverageConfig):
     """The network's parameters, and those of the average.
 
     Attributes:
-        training: of the networks. trees, extreme: of the other members.
+        training: of the networks.
     """
 
-    training: RiskTraining = SHORTER.model_copy(update={"most_events": 125_000})
-    trees: TableBoostingParameters = TableBoostingParameters(learning_rate=STEP)
-    extreme: ExtremeBoostingParameters = ExtremeBoostingParameters(learning_rate=STEP)
+    training: RiskTraining = SHORTER.model_copy(update={"most_events": 150_000})
 
 
 class HybridPlus(TableAverage[Hybrid]):

@@ -49,7 +49,7 @@ class CNNGRUPlusConfig(CNNGRUConfig):
         penalty: inverse L2 strength C of the judge.
     """
 
-    training: TextTraining = TextTraining(epochs=3)
+    training: TextTraining = TextTraining(epochs=3, most_events=25_000)
     parts: int = Field(default=3, ge=2)
     questions: QuestionParameters = QuestionParameters()
     penalty: float = Field(default=0.1, gt=0)

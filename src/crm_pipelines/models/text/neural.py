@@ -19,7 +19,7 @@ class TextTraining(TrainingParameters):
     """As everywhere, with defaults for thousands of documents of some hundred words."""
 
     epochs: int = Field(default=4, ge=1)
-    most_events: int = Field(default=120_000, ge=1)
+    most_events: int = Field(default=40_000, ge=1)
     batch_size: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=3e-3, gt=0)
     patience: int = Field(default=2, ge=1)
