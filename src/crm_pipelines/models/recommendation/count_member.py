@@ -13,7 +13,7 @@ from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
 from crm_pipelines.training.weights import load_weights, save_weights
 
-CHOSEN_ON = 300
+CHOSEN_ON = 1_000
 """Most validation queries of a slice looked at."""
 
 

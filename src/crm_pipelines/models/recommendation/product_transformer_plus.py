@@ -29,7 +29,7 @@ from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
 
 SEED_STEP = 1_000
-POOLED_ON = 300
+POOLED_ON = 1_000
 """Most queries of a slice by which the weights of a length are chosen."""
 FEWEST = 50
 """Queries below which a length shares the weights of all."""
