@@ -156,6 +156,8 @@ def test_weights_are_those_of_the_best_lists():
     relevant = np.zeros((200, 30), dtype=bool)
     relevant[np.arange(200), draw.integers(0, 30, 200)] = True
     knows, noise = np.where(relevant, 1.0, 0.0) + draw.normal(0, 0.5, relevant.shape), draw.normal(size=relevant.shape)
-    weights = list_weights([noise, knows], relevant, [np.array([0.5, 0.5])], bags=3)
-    assert list_quality(weights[0] * noise + weights[1] * knows, relevant) >= list_quality(knows, relevant) - 1e-9
-    assert weights[1] > 3 * weights[0]
+    for bags, less in ((1, 1e-9), (3, 0.01)):  # weights averaged over samples need not be the best of all queries
+        weights = list_weights([noise, knows], relevant, [np.array([0.5, 0.5])], bags)
+        found = list_quality(weights[0] * noise + weights[1] * knows, relevant)
+        assert found >= list_quality(knows, relevant) - less
+        assert weights[1] > 3 * weights[0]

@@ -2,8 +2,9 @@
 
 Between a Markov chain, which counts what comes next, and item-kNN, which counts what is held together: a list is judged
 by all that is taken later, so all that came later counts, but not what came long before. Rows are mixed with popularity
-as if that had been seen ``smoothing`` times, so that a product few hold says little; what a history holds is averaged,
-the latest most where ``recency`` is above nought. It is a member of Product Transformer+ and no peer of the paper.
+as if that had been seen after ``smoothing`` events, so that a product few hold says little; what a history holds is
+averaged, the latest most where ``recency`` is above nought. It is a member of Product Transformer+ and no peer of the
+paper.
 """
 
 from collections.abc import Mapping
@@ -30,10 +31,12 @@ class FollowersConfig(Parameters):
     """What is tried.
 
     Attributes:
-        windows: W. smoothing: for each product of the window. recency: power of the lag by which a product counts less.
+        windows: W. decay: power of the lag by which a product that came later counts less. smoothing: events after
+            which popularity has been seen. recency: power of the lag by which a product of the history counts less.
     """
 
-    windows: tuple[int, ...] = (3, 10, 40)
+    windows: tuple[int, ...] = (10, 40)
+    decay: tuple[float, ...] = (0.0, 1.0)
     smoothing: tuple[float, ...] = (1.0, 10.0)
     recency: tuple[float, ...] = (0.0, 0.5, 1.0)
 
@@ -48,31 +51,30 @@ class Followers(CountMember):
         super().__init__(config, seed)
         self.counts = csr_matrix((0, 0), dtype=np.float32)
         self.popularity = np.empty(0)
-        self._window = 0
+        self._counted = (0.0, 0.0)
 
     def tried(self, inputs: ProductInputs) -> tuple[tuple[float, ...], ...]:
         """Windows longer than every history say nothing new."""
         longest = int(np.diff(inputs.known.start).max(initial=1))
         windows = [window for window in self.config.windows if window < longest] or [self.config.windows[0]]
-        return tuple(map(float, windows)), self.config.smoothing, self.config.recency
+        return tuple(map(float, windows)), self.config.decay, self.config.smoothing, self.config.recency
 
     def begin(self, inputs: ProductInputs) -> None:
         """Forget the last fit."""
-        self._window, self.popularity = 0, shares(inputs)
+        self._counted, self.popularity = (0.0, 0.0), shares(inputs)
 
     def count(self, inputs: ProductInputs) -> None:
         """Pairs of a customer's products at lags 1 to W."""
-        window = int(self.chosen[0])
-        if window == self._window:
-            return
-        self._window = window
-        self.counts = following(inputs.known, inputs.n_items, window)
+        window, decay = self.chosen[:2]
+        if (window, decay) != self._counted:
+            self._counted = (window, decay)
+            self.counts = following(inputs.known, inputs.n_items, int(window), decay)
 
     def log_probabilities(self, histories: Histories) -> np.ndarray:
         """(B, I); popularity without a history."""
-        window, smoothing, recency = self.chosen
+        window, decay, smoothing, recency = self.chosen
         total = np.asarray(self.counts.sum(axis=1)).ravel()
-        seen = smoothing * window
+        seen = smoothing * sum(lag**-decay for lag in range(1, int(window) + 1))
         rows = csr_matrix(diags(1 / (total + seen)) @ self.counts)
         lags = tuple((1.0 + lag) ** -recency for lag in range(LONGEST))
         parts = [np.empty((0, len(self.popularity)), dtype=np.float32)]
@@ -94,17 +96,18 @@ class Followers(CountMember):
         self.counts, self.popularity = restored(dict(state)), state["popularity"].numpy()
 
 
-def following(known: Histories, n_items: int, window: int) -> csr_matrix:
-    """(I, I) how often the second came within ``window`` places after the first, in one history."""
+def following(known: Histories, n_items: int, window: int, decay: float) -> csr_matrix:
+    """(I, I) how often the second came at lags 1 to ``window`` after the first in one history, by lag ** -decay."""
     items, owner = known.items, known.owner
     shape = (n_items, n_items)
     counts = csr_matrix(shape, dtype=np.float32)
-    gathered: list[tuple[np.ndarray, np.ndarray]] = []
+    gathered: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for lag in range(1, window + 1):
         same = owner[lag:] == owner[:-lag] if len(items) > lag else np.empty(0, dtype=bool)
-        gathered.append((items[: max(len(items) - lag, 0)][same], items[lag:][same]))
-        if lag == window or sum(len(before) for before, _ in gathered) > PAIRS:
-            before, after = (np.concatenate(side) for side in zip(*gathered, strict=True))
-            counts = counts + csr_matrix((np.ones(len(before), np.float32), (before, after)), shape=shape)
+        weight = np.full(int(same.sum()), lag**-decay, dtype=np.float32)
+        gathered.append((weight, items[: max(len(items) - lag, 0)][same], items[lag:][same]))
+        if lag == window or sum(len(each) for each, _, _ in gathered) > PAIRS:
+            values, before, after = (np.concatenate(side) for side in zip(*gathered, strict=True))
+            counts = counts + csr_matrix((values, (before, after)), shape=shape)
             gathered = []
     return csr_matrix(counts)
