@@ -40,7 +40,7 @@ from crm_pipelines.recommendation.views import Prepared, view
 from crm_pipelines.runs import NOT_APPLICABLE, StoredRun
 from crm_pipelines.sequences.inputs import Ints
 
-AT_ONCE: Final = 2048
+AT_ONCE: Final = 1024
 NEGATIVES: Final = 100_000
 """Most pairs not taken that the calibration is fitted on."""
 MOST_PAIRS: Final = 20_000_000

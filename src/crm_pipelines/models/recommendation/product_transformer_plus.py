@@ -31,6 +31,8 @@ from crm_pipelines.sequences.inputs import Histories
 SEED_STEP = 1_000
 POOLED_ON = 1_000
 """Most queries of a slice by which the weights of a length are chosen."""
+LIKELY_ON = 300
+"""Most of them on which the search's first weights are fitted, by likelihood."""
 FEWEST = 50
 """Queries below which a length shares the weights of all."""
 BAGS = 5
@@ -122,8 +124,9 @@ class ProductTransformerPlus:
             wanted[queries.relevant.owner, queries.relevant.items] = True
             relevant.append(wanted)
         parts, wanted = [np.concatenate(several) for several in zip(*tables, strict=True)], np.concatenate(relevant)
-        drawn = draw.random(wanted.shape) * wanted  # one of the relevant products of each query
-        likely = pool_weights(parts, drawn.argmax(axis=1))
+        few = np.sort(draw.permutation(len(wanted))[:LIKELY_ON])
+        drawn = draw.random((len(few), wanted.shape[1])) * wanted[few]  # one of the relevant products of each query
+        likely = pool_weights([part[few] for part in parts], drawn.argmax(axis=1))
         return list_weights(parts, wanted, [otherwise, likely], BAGS, self.seed)
 
     def _members(self, histories: Histories) -> list[np.ndarray]:
