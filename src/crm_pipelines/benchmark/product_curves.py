@@ -8,7 +8,6 @@ import pandas as pd
 from joblib import delayed
 
 from crm_pipelines.benchmark.products import predict
-from crm_pipelines.benchmark.running import within_budget
 from crm_pipelines.columns import CUSTOMER, PROTOCOL, SLICE, SLICE_ALL, N
 from crm_pipelines.config import RunParameters
 from crm_pipelines.evaluation.bootstrap import interval
@@ -75,9 +74,11 @@ def transfer_curves(
     if prepared.general is not None and whole.general is None:
         return nothing
     whole = replace(whole, asked={SLICE_ALL: _some(whole.asked[SLICE_ALL], parameters.seed)}, validating={})
-    config = within_budget(config, curves.most_events)
-    less = min(config.pretraining.most_events, curves.most_events)
-    config = config.model_copy(update={"pretraining": config.pretraining.model_copy(update={"most_events": less})})
+    less = {
+        name: part.model_copy(update={"most_events": min(part.most_events, curves.most_events)})
+        for name, part in (("training", config.training), ("pretraining", config.pretraining))
+    }
+    config = config.model_copy(update=less)
     seeds = curves.seeds[: prepared.spec.most_seeds]
     arms = [(seed, transfer) for seed in seeds for transfer in (True, False)]
     calls = (delayed(_arm)(whole, config, curves.shares, *arm, runs.threads) for arm in arms)

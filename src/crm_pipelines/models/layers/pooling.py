@@ -94,8 +94,8 @@ def list_weights(
 
 def heads(parts: list[np.ndarray]) -> np.ndarray:
     """(Q, C) columns that stand among the first `AHEAD` of any of K tables (Q, I), and others where there are fewer."""
-    ahead = np.zeros(parts[0].shape, dtype=bool)
-    most = min(AHEAD, ahead.shape[1])
+    ahead = np.zeros_like(parts[0], dtype=bool)
+    most = min(AHEAD, parts[0].shape[1])
     for part in parts:
         np.put_along_axis(ahead, np.argpartition(-part, most - 1, axis=1)[:, :most], True, axis=1)
     width = int(ahead.sum(axis=1).max(initial=most))

@@ -125,7 +125,7 @@ class ProductTransformerPlus:
             relevant.append(wanted)
         parts, wanted = [np.concatenate(several) for several in zip(*tables, strict=True)], np.concatenate(relevant)
         few = np.sort(draw.permutation(len(wanted))[:LIKELY_ON])
-        drawn = draw.random((len(few), wanted.shape[1])) * wanted[few]  # one of the relevant products of each query
+        drawn = draw.random(wanted[few].shape) * wanted[few]  # one of the relevant products of each query
         likely = pool_weights([part[few] for part in parts], drawn.argmax(axis=1))
         return list_weights(parts, wanted, [otherwise, likely], BAGS, self.seed)
 
