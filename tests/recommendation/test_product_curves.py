@@ -14,7 +14,7 @@ from crm_pipelines.recommendation.views import Prepared
 
 QUICK = SequenceTraining(epochs=1, batch_size=16)
 TINY = ProductTransformerConfig(longest=8, width=4, layers=1, inner=4, training=QUICK, pretraining=QUICK)
-RUNS = RunParameters(seeds=(42,), processes=1, threads=1, resamples=50)
+RUNS = RunParameters(seeds=(42,), processes=1, threads=1, resamples=100)
 
 
 def prepared() -> Prepared:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from crm_pipelines.config import Parameters
+from crm_pipelines.models.layers.count_member import CountMember
 from crm_pipelines.models.layers.item_scores import history_matrix
-from crm_pipelines.models.recommendation.count_member import CountMember
 from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
 

@@ -15,14 +15,12 @@ import torch
 from scipy.sparse import csr_matrix, diags
 
 from crm_pipelines.config import Parameters
+from crm_pipelines.models.layers.count_member import LONGEST, CountMember, shares
 from crm_pipelines.models.layers.item_scores import history_matrix, restored, stored
-from crm_pipelines.models.recommendation.count_member import CountMember, shares
 from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
 
 AT_ONCE = 512
-LONGEST = 200
-"""Products of a history that are read, the latest."""
 PAIRS = 4_000_000
 """Pairs of events gathered before they are summed."""
 

@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 
 from crm_pipelines.config import Parameters
-from crm_pipelines.models.recommendation.count_member import CountMember, shares
+from crm_pipelines.models.layers.count_member import CountMember, shares
 from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
 

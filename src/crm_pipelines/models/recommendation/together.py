@@ -15,9 +15,8 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from crm_pipelines.config import Parameters
+from crm_pipelines.models.layers.count_member import LONGEST, CountMember, shares
 from crm_pipelines.models.layers.item_scores import cosines, history_matrix, restored, stored
-from crm_pipelines.models.recommendation.count_member import CountMember, shares
-from crm_pipelines.models.recommendation.followers import LONGEST
 from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
 

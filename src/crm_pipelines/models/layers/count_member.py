@@ -15,6 +15,8 @@ from crm_pipelines.training.weights import load_weights, save_weights
 
 CHOSEN_ON = 1_000
 """Most validation queries of a slice looked at."""
+LONGEST = 200
+"""Products of a history that are read, the latest, where they count by their lag."""
 
 
 class CountMember:
