@@ -138,7 +138,7 @@ def _lists(
     scores, offered = offered_scores(model, inputs, queries)
     row, item = queries.relevant.owner, queries.relevant.items
     wanted = np.diff(queries.relevant.start)
-    top = np.argsort(-scores, axis=1, kind="stable")[:, :LENGTH]
+    top = first_places(scores, LENGTH)
     listed = np.isfinite(np.take_along_axis(scores, top, axis=1))
     negative = _sampled(offered, row, item, draw)
     there = negative >= 0
@@ -177,6 +177,20 @@ def ranks(scores: np.ndarray, rows: Ints, own: np.ndarray) -> np.ndarray:
         table, mine = scores[rows[part]], own[part, None]
         found[part] = 1 + (table > mine).sum(axis=1) + ((table == mine).sum(axis=1) - 1) / 2
     return found
+
+
+def first_places(scores: np.ndarray, length: int) -> Ints:
+    """(Q, L) columns of the ``length`` greatest scores of each row of (Q, I), the greatest first; of ties the first.
+
+    The same as a stable sort of every row, for a catalogue of thousands in a tenth of its time.
+    """
+    length = min(length, scores.shape[1])
+    least = -np.partition(-scores, length - 1, axis=1)[:, length - 1, None]
+    above, level = scores > least, scores == least
+    chosen = above | (level & (np.cumsum(level, axis=1) <= length - above.sum(axis=1, keepdims=True)))
+    top = np.nonzero(chosen)[1].reshape(len(scores), length)
+    order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(top, order, axis=1)
 
 
 def _sampled(offered: Bools, row: Ints, item: Ints, draw: np.random.Generator) -> Ints:
