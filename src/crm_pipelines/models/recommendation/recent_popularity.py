@@ -53,14 +53,14 @@ class RecentPopularity(CountMember):
         memory, prior = self.chosen
         popularity = shares(inputs)
         table = [np.log(popularity)]  # of all times: before the first moment, and where no time is known
-        if inputs.timed:
-            learnt = np.arange(len(inputs.items)) < inputs.known_until[inputs.customer]
+        learnt = np.arange(len(inputs.items)) < inputs.known_until[inputs.customer]
+        if inputs.timed and learnt.any():
             order = np.argsort(inputs.times[learnt], kind="stable")
             times, items = inputs.times[learnt][order], inputs.items[learnt][order]
-            scale = max(memory * float(times[-1] - times[0]), 1.0) if len(times) else 1.0
+            scale = max(memory * float(times[-1] - times[0]), 1.0)
             cuts = times[np.linspace(0, len(times), self.config.moments, endpoint=False, dtype=np.int64)[1:]]
             self.moments = np.unique(np.append(cuts, times[-1:] + 1))
-            counts, since, begin = np.zeros(inputs.n_items), float(times[0]) if len(times) else 0.0, 0
+            counts, since, begin = np.zeros(inputs.n_items), float(times[0]), 0
             for moment in self.moments:
                 end = int(np.searchsorted(times, moment))  # events of the moment itself are left to the next
                 added = np.exp((times[begin:end] - moment) / scale)
