@@ -22,6 +22,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 
 _STEP = re.compile(r"step \d+ of \d+: (\S+)")
+GIB = 2**30
 _EVERY = 0.05
 """Seconds between two looks at a process's memory."""
 
@@ -67,7 +68,7 @@ class Cost:
         def look() -> None:
             since = time.perf_counter()
             while not over.wait(_EVERY):
-                resident, own = _memory(child.pid)
+                resident, own = memory(child.pid)
                 stage, moment = stages[now[0]], time.perf_counter()
                 stage.peak, stage.own = max(stage.peak, resident), max(stage.own, own)
                 stage.wall, since = stage.wall + moment - since, moment
@@ -100,8 +101,8 @@ class Cost:
         )
 
 
-def _memory(process: int) -> tuple[float, float]:
-    """Resident memory of a process in GiB, and that part which no file stands behind."""
+def memory(process: int | str = "self") -> tuple[float, float]:
+    """Resident memory of a process in GiB, and that part which no file stands behind; zeros where nothing tells."""
     try:
         text = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     except OSError:  # another system, or a process that has just ended
