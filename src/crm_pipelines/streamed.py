@@ -78,6 +78,15 @@ def stored_rows(path: Path) -> Callable[[slice], NDArray[Any]]:
     def rows(part: slice) -> NDArray[Any]:
         first, end, _ = part.indices(shape[0])
         flat = np.fromfile(path, dtype, (end - first) * row // dtype.itemsize, offset=begins + first * row)
-        return flat.reshape(-1, *shape[1:])
+        return flat.reshape(end - first, *shape[1:])
 
     return rows
+
+
+def mapped(array: NDArray[Any], path: Path) -> NDArray[Any]:
+    """The array from a file that it is written to, so that the system may take its memory back."""
+    if not array.size:  # nothing can be mapped
+        return array
+    np.save(path, array, allow_pickle=False)
+    # asarray drops the memmap subclass, which slows small slices down, and keeps the map.
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
