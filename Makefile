@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+BROWSER ?= chromium
+REPORT ?= data/08_reporting/index.html
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -14,7 +16,7 @@ LOCK := pyproject.toml constraints.txt
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev coldstart risk engagement feedback recommendation check scoring simulate test test-spark lint format viz docs notebook clean
+.PHONY: help picture install install-dev coldstart risk engagement feedback recommendation check scoring simulate test test-spark lint format viz docs notebook clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +67,11 @@ format: $(VENV)/.installed-dev ## Put the code into its standard form
 
 viz: $(VENV)/.installed-viz ## Build the picture of the pipelines as a static page in build/
 	$(BIN)/kedro viz build --include-previews
+
+picture: ## Photograph the overview of REPORT into docs/images/report.png; needs Chromium (BROWSER=...)
+	@mkdir -p docs/images
+	$(BROWSER) --headless=new --no-sandbox --disable-gpu --hide-scrollbars --window-size=1280,1000 \
+		--screenshot=$(CURDIR)/docs/images/report.png file://$(abspath $(REPORT))
 
 docs: $(VENV)/.installed-docs ## Build the documentation strictly as static pages, build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -116,6 +116,15 @@ def test_every_dataset_and_pattern_is_in_a_layer_of_the_picture(project):
     assert {name: layer for name, layer in layers.items() if layer not in LAYERS} == {}
 
 
+def test_every_table_metric_and_figure_can_be_previewed_in_the_picture(project):
+    catalog = catalog_of(project)
+    names = {name for pipeline in pipelines.values() for name in pipeline.datasets() if not name.startswith("param")}
+    shown = {name for name in names if catalog[name].metadata["kedro-viz"]["layer"] == "reporting"}
+    assert len(shown) > 100
+    without = {name for name in shown if not callable(getattr(catalog[name], "preview", None))}
+    assert {name for name in without if not name.startswith("card_")} == {"report", "results"}
+
+
 def test_layers_follow_one_another_so_that_the_picture_shows_them(project):
     """Kedro-Viz leaves out all layers where data of one lead back to an earlier one."""
     catalog = catalog_of(project)

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ MODEL_FOLDER = "model"
 
 SHARD_ROWS = 4_000_000
 """Predictions evaluated at once (about): a few hundred bytes of working memory each."""
+
+MEASURED = "measured"
+"""Key, in the environment of the measured numbers, of the day on which they were measured (UTC)."""
 
 NOT_APPLICABLE = "not_applicable"
 """Key of a manifest that says why a model could not be fitted on a source; such a run has no predictions."""
@@ -90,9 +94,13 @@ class StoredRun:
         return (self.predictions(),) if number <= 1 else Shards(number, lambda shard: _shard(path, shard, number))
 
     def efficiency(self) -> dict[str, Any]:
-        """Its measured numbers."""
-        content: dict[str, Any] = _read(self.path / EFFICIENCY_FILE)
-        return content
+        """Its measured numbers; their environment says on which day, by the date of the file."""
+        path = self.path / EFFICIENCY_FILE
+        content: dict[str, Any] = _read(path)
+        if "environment" not in content:
+            return content
+        day = f"{datetime.fromtimestamp(path.stat().st_mtime, tz=UTC):%Y-%m-%d}"
+        return {**content, "environment": {**content["environment"], MEASURED: day}}
 
     def history(self) -> list[dict[str, Any]]:
         """Its training history, one mapping per epoch."""

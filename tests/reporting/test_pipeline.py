@@ -33,6 +33,7 @@ def test_it_writes_the_page_tables_and_figures_and_prints_the_comparison(
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
     catalog["results"] = MemoryDataset(results)
     catalog["params:source"] = MemoryDataset("taobao")
+    catalog["params:sources"] = MemoryDataset({"taobao": {"title": "Taobao"}})
     with caplog.at_level(logging.INFO, logger="crm_pipelines"):
         outputs = SequentialRunner().run(create_pipeline(), catalog)
     written = {name: dataset.load() for name, dataset in outputs.items()}
@@ -48,6 +49,6 @@ def test_it_writes_the_page_tables_and_figures_and_prints_the_comparison(
 def test_the_page_is_built_before_a_run_stops_at_its_own_sources_unreadable_files(results: Results) -> None:
     (results.root / "taobao" / "coldstart" / "fairness.csv").write_text("axis\nactivity\n")
     broken = Results.read(results.root)
-    assert "is left out" in nodes.build_report(broken)
+    assert "is left out" in nodes.build_report(broken, {})
     with pytest.raises(UserError, match=r"fairness\.csv"):
         nodes.report_summary(broken, "taobao", "")

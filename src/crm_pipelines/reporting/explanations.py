@@ -117,19 +117,23 @@ def example_table(explanations: pd.DataFrame) -> Table | None:
     chosen = events[events.groupby(Y_TRUE, sort=False).cumcount() < EXAMPLES_PER_CLASS]
     most = int(explanations["rank"].max())
     rows = []
-    for event in chosen.sort_values(Y_TRUE, kind="stable").to_dict("records"):
+    for position, event in enumerate(chosen.sort_values(Y_TRUE, kind="stable").to_dict("records"), start=1):
         past = explanations[explanations[EVENT_ID] == event[EVENT_ID]].sort_values("rank")
         right = event[Y_TRUE] == event["predicted"]
         cells = [
             Cell(event[Y_TRUE], words=True),
             Cell(event["predicted"], number(event["probability"], 2), tone="better" if right else "worse", words=True),
             *(
-                Cell(_what(row), f"{ago(row['days_ago'])} ago, weight {number(row['weight'], 3)}", words=True)
+                Cell(
+                    _what(row, event[ITEM]),
+                    f"{ago(row['days_ago'])} ago, weight {number(row['weight'], 3)}",
+                    words=True,
+                )
                 for row in past.to_dict("records")
             ),
         ]
         cells += [Cell("", words=True)] * (2 + most - len(cells))
-        rows.append(Row(Label(f"customer {event[CUSTOMER]}, item {event[ITEM]}"), tuple(cells)))
+        rows.append(Row(Label(f"Event {position}"), tuple(cells)))
     heads = [Head("was", words=True), Head("most probable", words=True)]
     heads += [Head(f"{position}.", "past event", words=True) for position in range(1, most + 1)]
     return Table(
@@ -137,12 +141,14 @@ def example_table(explanations: pd.DataFrame) -> Table | None:
         "Test event",
         tuple(heads),
         tuple(rows),
-        "The first of each class in the sample of explanations.csv, not the best. Numbers of customers and items are "
-        "the log's own, by first appearance. Attention shows where a prediction looked, not why it came out.",
+        "The first of each class in the sample of explanations.csv, not the best. Attention shows where a prediction "
+        "looked, not why it came out.",
     )
 
 
-def _what(row: Mapping[str, Any]) -> str:
-    """``cart, item 75`` and whose history it is from."""
-    whose = "the customer's" if row["side"] == CUSTOMER else "the item's"
-    return f"{row['past_behaviour']}, item {row['past_item']} ({whose})"
+def _what(row: Mapping[str, Any], item: object) -> str:
+    """``cart of another item, the customer's history``; nobody is named."""
+    if row["side"] != CUSTOMER:
+        return f"{row['past_behaviour']}, the item's history"
+    which = "the same item" if str(row["past_item"]) == str(item) else "another item"
+    return f"{row['past_behaviour']} of {which}, the customer's history"

@@ -1,11 +1,15 @@
-"""The report: one HTML page without script, links or any network request.
+"""The report: one HTML file that asks the network for nothing.
 
-Every text on the page passes Jinja2's autoescape; drawings are inline SVG whose attributes are numbers of ours.
+Every text on it passes Jinja2's autoescape; drawings are inline SVG whose attributes are numbers of ours. One script,
+ours and named by its hash in the file's own policy, turns the sections into pages; without it they follow one another.
 The same results give the same bytes: the page carries no time but those in the data.
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import pandas as pd
@@ -24,9 +28,12 @@ from crm_pipelines.reporting.charts import (
     reliability_charts,
     split_picture,
 )
+from crm_pipelines.reporting.customers import ScoringView, scoring_view
+from crm_pipelines.reporting.drawings import Scores, published_scores, score_drawing
 from crm_pipelines.reporting.explanations import ExplanationView, explanation_view
 from crm_pipelines.reporting.formatting import count, counts, date
 from crm_pipelines.reporting.names import (
+    FOCUS_OF,
     METRICS,
     MODELS,
     PIPELINE_TITLES,
@@ -35,8 +42,18 @@ from crm_pipelines.reporting.names import (
     model_rank,
     protocol_label,
 )
+from crm_pipelines.reporting.overview import (
+    audits,
+    fakes,
+    results_by_paper,
+    runs_table,
+    standing_plot,
+    standings,
+    worth_tables,
+)
 from crm_pipelines.reporting.paper_b_sections import engagement_tables
 from crm_pipelines.reporting.paper_c import data_set_of as paper_c_data_set_of
+from crm_pipelines.reporting.paper_c import published as paper_c_published
 from crm_pipelines.reporting.paper_c_sections import RiskView, four_tables, risk_view
 from crm_pipelines.reporting.paper_d_profile import PROFILE, behaviour_tables
 from crm_pipelines.reporting.paper_d_sections import feedback_tables
@@ -44,26 +61,24 @@ from crm_pipelines.reporting.paper_e import data_set_of as paper_e_data_set_of
 from crm_pipelines.reporting.paper_e_sections import recommendation_tables
 from crm_pipelines.reporting.paper_sections import five_tables
 from crm_pipelines.reporting.paper_table import PaperTable
-from crm_pipelines.reporting.published import data_set_of
+from crm_pipelines.reporting.papers import PAPERS, Paper
+from crm_pipelines.reporting.published import data_set_of, published_values
 from crm_pipelines.reporting.results import (
     CONTACT_BUDGET,
     DocumentsResults,
     PipelineResults,
     RecordsResults,
     Results,
-    ScoringResults,
     SourceResults,
     environment_mark,
 )
-from crm_pipelines.reporting.tables import calibration_table, focus_models, main_protocol
-from crm_pipelines.reporting.verdict import Headline, headlines
+from crm_pipelines.reporting.tables import calibration_table, focus_models, main_protocol, performance_table
+from crm_pipelines.reporting.verdict import HEADLINE_METRIC, HEADLINE_METRIC_OF, Headline, headlines
 from crm_pipelines.reporting.view import Table
 from crm_pipelines.runs import NOT_APPLICABLE
 
 RISK: Final = "risk"
 ENGAGEMENT: Final = "engagement"
-CONTACTS_SHOWN: Final = 20
-"""Rows of the tables about today's customers; the files hold all of them."""
 FEEDBACK: Final = "feedback"
 RECOMMENDATION: Final = "recommendation"
 
@@ -74,7 +89,10 @@ class PipelineView:
 
     anchor: str
     title: str
+    source: str
+    source_name: str
     runs: str
+    scores: Scores | None
     headlines: tuple[tuple[Headline, IntervalPlot], ...]
     run_with: str
     tables: tuple[PaperTable, ...]
@@ -103,16 +121,6 @@ class RecordsView:
 
 
 @dataclass(frozen=True)
-class ScoringView:
-    """What the template shows of today's customers."""
-
-    facts: tuple[tuple[str, str], ...]
-    contacts: Table | None
-    first: Table | None
-    drift: Table | None
-
-
-@dataclass(frozen=True)
 class DocumentsView:
     """What the template shows of a source's documents."""
 
@@ -128,8 +136,25 @@ class DocumentsView:
 
 
 @dataclass(frozen=True)
+class PaperView:
+    """What the template shows of one paper: its results on every source it was run on."""
+
+    anchor: str
+    paper: Paper
+    parts: tuple[PipelineView, ...]
+
+
+@dataclass(frozen=True)
+class StageView:
+    """What the template shows of a stage before the models."""
+
+    title: str
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
 class SourceView:
-    """What the template shows of one source."""
+    """What the template shows of one source's data."""
 
     anchor: str
     name: str
@@ -146,13 +171,23 @@ class SourceView:
     notes: Table | None
     records: RecordsView | None
     documents: DocumentsView | None
-    pipelines: tuple[PipelineView, ...]
+    stages: tuple[StageView, ...]
+    run: bool
     scoring: ScoringView | None
     check: Table | None
+    requirements: Table | None
 
 
-def render_report(results: Results) -> str:
-    """The whole report as one self-contained HTML document; without results it says how to get some."""
+def render_report(results: Results, titles: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The whole report as one self-contained HTML document; without results it says how to get some.
+
+    Args:
+        results: of every source that has been run.
+        titles: source -> how it is called, where its results do not say.
+    """
+    results = replace(
+        results, sources=tuple(replace(each, called=titles.get(each.name, "")) for each in results.sources)
+    )
     environment = Environment(
         loader=PackageLoader("crm_pipelines.reporting"),
         autoescape=True,
@@ -173,12 +208,46 @@ def render_report(results: Results) -> str:
     glossary_metrics = [
         (name.label, name.about) for metric, name in METRICS.items() if metric in measured and name.about
     ]
+    found = standings(results)
+    script = environment.get_template("report.js").render()
     return environment.get_template("report.html").render(
         sources=sources,
+        papers=paper_views(results),
+        standings=found,
+        standing_plot=standing_plot(found),
+        runs=runs_table(results),
+        worth=worth_tables(results),
+        audits=audits(results),
+        fakes=fakes(results),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         left_out=results.left_out,
         glossary_models=glossary_models,
         glossary_metrics=glossary_metrics,
     )
+
+
+def paper_views(results: Results) -> tuple[PaperView, ...]:
+    """A page for each of the papers, also for one of which nothing was run, and one for what belongs to none."""
+    parts: dict[Paper, list[PipelineView]] = {paper: [] for paper in PAPERS}
+    for paper, source, pipeline in results_by_paper(results):
+        anchor = f"source-{results.sources.index(source) + 1}-{source.pipelines.index(pipeline) + 1}"
+        view = pipeline_view(pipeline, source, anchor)
+        if any(each.tables for each in parts.get(paper, ())):  # a world that is the same for every source: once
+            view = replace(view, tables=tuple(t for t in view.tables if not t.anchor.endswith("-world")))
+        parts.setdefault(paper, []).append(view)
+    return tuple(
+        PaperView(f"paper-{paper.letter.lower() or 'other'}", paper, tuple(views)) for paper, views in parts.items()
+    )
+
+
+def stage_views(source: SourceResults) -> tuple[StageView, ...]:
+    """What the stages before the models of papers B, D and E counted and dropped."""
+    views = []
+    for stage in source.stages:
+        tables = [_cleaning_table(found, heading) for heading, found in stage.cleaning.items()]
+        tables += [sections.plain_table(ingestion_notes(notes), heading) for heading, notes in stage.notes.items()]
+        views.append(StageView(stage.title, tuple(table for table in tables if table is not None)))
+    return tuple(views)
 
 
 def source_view(source: SourceResults, anchor: str) -> SourceView:
@@ -204,37 +273,20 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
         notes=sections.plain_table(ingestion_notes(source.notes), "What was counted while reading"),
         records=None if source.records is None else records_view(source.records),
         documents=None if source.documents is None else documents_view(source.documents),
-        pipelines=tuple(
-            pipeline_view(pipeline, source, f"{anchor}-{position}")
-            for position, pipeline in enumerate(source.pipelines, start=1)
-        ),
+        stages=stage_views(source),
+        run=bool(source.pipelines),
         scoring=None if source.scoring is None else scoring_view(source.scoring),
         check=None if source.check is None else sections.plain_table(source.check, "What a check of the tables found"),
+        requirements=None
+        if source.requirements is None
+        else sections.plain_table(source.requirements, "For which pipelines the tables suffice"),
     )
 
 
-def scoring_view(found: ScoringResults) -> ScoringView:
-    """The view of today's customers: whom to contact first, the first rows, and what drifted."""
-    keys = {"customers": "Customers", "with_plan": "With an action", "hold_out": "Held out"}
-    drift = found.overview.get("drift")
-    moved = drift if isinstance(drift, Mapping) else {}
-    facts = [(label, count(_number(found.overview, key))) for key, label in keys.items()]
-    facts += [(f"Drift, {level}", count(_number(moved, level))) for level in ("major", "moderate")]
-    shown = ["system", "kind", "name", "measure", "value", "severity"]
-    return ScoringView(
-        facts=tuple(facts),
-        contacts=sections.plain_table(found.contacts.head(CONTACTS_SHOWN), "Whom to contact first"),
-        first=sections.plain_table(found.first, "The first customers of the table"),
-        drift=sections.plain_table(found.drift.head(CONTACTS_SHOWN)[shown], "What drifted, the worst first"),
-    )
-
-
-def _cleaning_table(cleaning: pd.DataFrame | None) -> Table | None:
+def _cleaning_table(cleaning: pd.DataFrame | None, caption: str = "What cleaning dropped") -> Table | None:
     if cleaning is None:
         return None
-    return sections.plain_table(
-        cleaning.replace("_", " ", regex=True), "What cleaning dropped", ["step", "reason", "rows"]
-    )
+    return sections.plain_table(cleaning.replace("_", " ", regex=True), caption, ["step", "reason", "rows"])
 
 
 def records_view(found: RecordsResults) -> RecordsView:
@@ -315,21 +367,34 @@ def pipeline_view(pipeline: PipelineResults, source: SourceResults, anchor: str)
     return PipelineView(
         anchor=anchor,
         title=PIPELINE_TITLES.get(pipeline.name, pipeline.name.replace("_", " ").capitalize()),
+        source=source.title,
+        source_name=source.name,
         runs=describe_runs(on_all, cases(pipeline.name)),
+        scores=_scores(pipeline, source.name),
         headlines=tuple((verdict, interval_plot(verdict)) for verdict in headlines(comparisons)),
         run_with=environment_mark(pipeline.environment),
         tables=_tables(pipeline, source.name, anchor),
         published=_published(pipeline.name, source.name),
         not_applicable=_not_applicable(pipeline.environment),
-        risk=risk_view(pipeline, float(pipeline.environment.get(CONTACT_BUDGET, 0.1)))
-        if pipeline.name == RISK
-        else None,
+        risk=risk_view(pipeline, float(pipeline.environment.get(CONTACT_BUDGET, 0.1))),
         fairness=sections.fairness_tables(pipeline.fairness, metrics, main_protocol(pipeline.fairness), focus),
         calibration=sections.metric_table(calibration, caption, focus, "Lower is better in every column."),
         reliability=reliability_charts(reliability, classes, order, ece, focus),
         classes=tuple((label, *class_style(index)) for index, label in enumerate(classes)),
         explanations=explanation_view(pipeline),
     )
+
+
+def _scores(pipeline: PipelineResults, source: str) -> Scores | None:
+    """Every model on the measure of the headline, with what the paper prints of it for this source."""
+    table = performance_table(pipeline.metrics)
+    metric = HEADLINE_METRIC_OF.get(pipeline.name, HEADLINE_METRIC)
+    printed: dict[str, float] = {}
+    if pipeline.name == RISK:
+        printed = published_scores(paper_c_published(1, paper_c_data_set_of(source)), metric)
+    elif pipeline.name == "coldstart":
+        printed = published_scores(published_values(1, data_set_of(source)), metric)
+    return score_drawing(table, metric, FOCUS_OF.get(pipeline.name, ()), printed)
 
 
 def _tables(pipeline: PipelineResults, source: str, anchor: str) -> tuple[PaperTable, ...]:

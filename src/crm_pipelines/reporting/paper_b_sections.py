@@ -7,6 +7,7 @@ import pandas as pd
 
 from crm_pipelines.columns import METRIC, MODEL, PROTOCOL, SLICE, SLICE_ALL
 from crm_pipelines.reporting import paper_b, sections
+from crm_pipelines.reporting.drawings import Lines, line_drawing, named, of_model
 from crm_pipelines.reporting.formatting import interval, number
 from crm_pipelines.reporting.names import metric_name, model_label, protocol_label, slice_label
 from crm_pipelines.reporting.paper_table import PaperTable
@@ -190,6 +191,27 @@ def _policy(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
     )
 
 
+def _loss_lines(curves: pd.DataFrame) -> tuple[Lines, ...]:
+    """Figure 1: a drawing per model, the paper's losses and ours by epoch, with the loss of knowing nothing."""
+    drawn = []
+    for model, rows in curves.groupby(MODEL, sort=False):
+        chance = paper_b.CHANCE[str(model), "loss"]
+        drawn.append(
+            line_drawing(
+                f"Training loss, {model_label(str(model))}",
+                "epoch",
+                [f"{epoch}" for epoch in rows["epoch"]],
+                {
+                    "ours": (of_model(str(model), "ours"), [float(value) for value in rows["mean"]], False),
+                    "paper": (of_model(str(model), "paper"), [float(value) for value in rows["published"]], True),
+                    "chance": (named("knowing nothing", 220, 8), [chance] * len(rows), True),
+                },
+                digits=4,
+            )
+        )
+    return tuple(each for each in drawn if each is not None)
+
+
 def _world(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
     losses, scores = pipeline.world_losses, pipeline.world_scores
     if losses.empty or scores.empty:
@@ -251,6 +273,7 @@ def _world(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
             ),
             Table("Table III: training loss", "Epoch", heads, tuple(by_epoch)),
         ),
+        lines=_loss_lines(curves),
         notes=(
             f"The area under the ROC curve, which the paper leaves out, is {number(float(auc.mean()), 3)} ± "
             f"{number(float(auc.std()), 3)} over the seeds; {metric_name('roc_auc').label} 0.5 is a coin.",

@@ -11,7 +11,7 @@ from crm_pipelines.columns import METRIC, MODEL, PROTOCOL, SLICE, SLICE_ALL, VAR
 from crm_pipelines.reporting import paper_c, sections
 from crm_pipelines.reporting.charts import ClassBar
 from crm_pipelines.reporting.formatting import count, interval, number
-from crm_pipelines.reporting.names import metric_name, model_label, model_rank, protocol_label
+from crm_pipelines.reporting.names import FOCUS_OF, metric_name, model_label, model_rank, protocol_label
 from crm_pipelines.reporting.paper_table import PUBLISHED_HEAD, PaperTable, published_cell
 from crm_pipelines.reporting.results import PipelineResults
 from crm_pipelines.reporting.tables import (
@@ -23,7 +23,7 @@ from crm_pipelines.reporting.tables import (
 from crm_pipelines.reporting.view import Cell, Head, Label, Row, Table, model_row_label
 
 MOST_CURVES: Final = 5
-_LEAKS: Final = ("leak_column", "leak_oversampling")
+LEAKS: Final = ("leak_column", "leak_oversampling")
 _FIRST: Final = (
     *("roc_auc", "average_precision", "accuracy", "majority_accuracy"),
     *("recall", "precision", "f1", "macro_f1"),
@@ -97,7 +97,7 @@ def _performance(pipeline: PipelineResults, data_set: str | None, anchor: str) -
     table = performance_table(pipeline.metrics)
     texts = _texts(frame)
     caption = f"{protocol_label(main_protocol(pipeline.metrics)).capitalize()}, all test records"
-    leaks = [_leak_table(pipeline.metrics, protocol) for protocol in _LEAKS]
+    leaks = [leak_table(pipeline.metrics, protocol) for protocol in LEAKS]
     own = {key: text for key, text in texts.items() if key[0] not in paper_c.CITED}
     return PaperTable(
         anchor,
@@ -249,7 +249,7 @@ def _published_number(value: float | None, metric: str) -> Cell:
     return published_cell(number(value, metric_name(metric).digits) if known else "")
 
 
-def _leak_table(metrics: pd.DataFrame, protocol: str) -> Table | None:
+def leak_table(metrics: pd.DataFrame, protocol: str) -> Table | None:
     """What a leak would fake, beside the same model without it."""
     rows = metrics[(metrics[PROTOCOL] == protocol) & (metrics[SLICE] == SLICE_ALL)]
     if rows.empty:
@@ -277,7 +277,7 @@ def _other_protocols(metrics: pd.DataFrame, focus: str | None) -> list[Table | N
     main = main_protocol(metrics)
     tables = []
     for protocol in dict.fromkeys(metrics[PROTOCOL]):
-        if protocol != main and protocol not in _LEAKS:
+        if protocol != main and protocol not in LEAKS:
             table = performance_table(metrics[metrics[PROTOCOL] == protocol])
             caption = f"{protocol_label(protocol).capitalize()}, all test records: every model"
             tables.append(sections.metric_table(table, caption, focus, metrics=_FIRST))
@@ -324,7 +324,7 @@ def leading_models(pipeline: PipelineResults) -> list[str]:
     table = performance_table(pipeline.metrics)
     order = list(table.sort_values("roc_auc", ascending=False)[MODEL]) if "roc_auc" in table else []
     present = set(curves[MODEL])
-    focus = [model for model in paper_c.FOCUS if model in present]
+    focus = [model for model in FOCUS_OF.get(pipeline.name, ()) if model in present]
     return [*focus, *(m for m in order if m in present and m not in focus)][:MOST_CURVES]
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from crm_pipelines.columns import METRIC, MODEL, N
 from crm_pipelines.reporting import paper_d, sections
+from crm_pipelines.reporting.drawings import Lines, line_drawing, named, of_model
 from crm_pipelines.reporting.formatting import interval, number
 from crm_pipelines.reporting.names import FOCUS_OF, metric_name, model_label, model_rank
 from crm_pipelines.reporting.paper_table import PaperTable, measured_cell, published_cell
@@ -259,7 +260,18 @@ def _forecasts(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
         "How many will buy",
         "The sum of calibrated probabilities at each tested date beside what happened.",
         tuple(tables),
+        lines=_buyer_lines(table, [str(date) for date in dates], observed),
     )
+
+
+def _buyer_lines(table: pd.DataFrame, dates: list[str], observed: pd.Series) -> tuple[Lines, ...]:
+    """Figure 3: buyers predicted by the paper's models and observed, by date."""
+    series = {"": (named("Observed", 220, 8), [float(observed[date]) for date in dates], True)}
+    for model in [name for name in FOCUS if name in set(table[MODEL])]:
+        mine = table[table[MODEL] == model].set_index("date")["expected"].reindex(dates)
+        series[model] = (of_model(model), [float(value) for value in mine], False)
+    found = line_drawing("Buyers predicted and observed", "date", dates, series, digits=0)
+    return () if found is None else (found,)
 
 
 def _value_bands(pipeline: PipelineResults, anchor: str) -> PaperTable | None:

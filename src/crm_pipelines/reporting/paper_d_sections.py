@@ -8,6 +8,8 @@ import pandas as pd
 
 from crm_pipelines.columns import METRIC, MODEL, SLICE_ALL, Y_TRUE, N
 from crm_pipelines.reporting import paper_d, sections
+from crm_pipelines.reporting.charts import class_style
+from crm_pipelines.reporting.drawings import Lines, line_drawing, named
 from crm_pipelines.reporting.formatting import count, interval, number, signed
 from crm_pipelines.reporting.names import metric_name, model_label, model_rank, protocol_label
 from crm_pipelines.reporting.paper_table import PUBLISHED_HEAD, PaperTable, Record, published_cell
@@ -16,6 +18,7 @@ from crm_pipelines.reporting.tables import efficiency_table, focus_models, main_
 from crm_pipelines.reporting.view import Cell, Head, Label, Row, Table, Tone, model_row_label
 
 SIGNIFICANT: Final = 0.05
+MOST_THEMES_DRAWN: Final = 5
 _FIRST: Final = (
     "macro_f1",
     "accuracy",
@@ -386,9 +389,26 @@ def _themes(themes: pd.DataFrame, pain: pd.DataFrame, anchor: str) -> PaperTable
         "What documents are about, how gladly, and where it hurts. Sentiment is out of fold, or by a model of earlier "
         "documents.",
         tuple(tables),
+        lines=_theme_lines(themes),
         more=_present(_history(themes, "share", "Share of documents"), _history(themes, "negative", "Negative")),
         more_label="Themes over time",
     )
+
+
+def _theme_lines(themes: pd.DataFrame) -> tuple[Lines, ...]:
+    """Share and negative sentiment of the largest themes by period."""
+    dated = themes[themes["period"] != "all"].sort_values("start", kind="stable")
+    periods = list(dict.fromkeys(dated["period"]))
+    names = themes[themes["period"] == "all"].sort_values("documents", ascending=False, kind="stable")["theme"]
+    drawn = []
+    for column, title in (("share", "Share of documents by theme"), ("negative", "Negative sentiment by theme")):
+        series = {}
+        for position, name in enumerate(names.head(MOST_THEMES_DRAWN)):
+            mine = dated[dated["theme"] == name].set_index("period")[column].reindex(periods)
+            hue, dash = class_style(position)
+            series[str(name)] = (named(str(name), hue, 62), [float(value) for value in mine], dash != "none")
+        drawn.append(line_drawing(title, "period", [str(period) for period in periods], series))
+    return tuple(each for each in drawn if each is not None)
 
 
 def _history(themes: pd.DataFrame, column: str, what: str) -> Table | None:

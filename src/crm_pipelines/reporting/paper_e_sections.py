@@ -7,6 +7,7 @@ import pandas as pd
 
 from crm_pipelines.columns import METRIC, MODEL, PROTOCOL, SLICE, SLICE_ALL, VARIANT, N
 from crm_pipelines.reporting import paper_e, sections
+from crm_pipelines.reporting.drawings import Lines, line_drawing, of_model
 from crm_pipelines.reporting.formatting import count, interval, number, signed
 from crm_pipelines.reporting.names import model_label, model_rank, protocol_label, slice_label, slice_rank
 from crm_pipelines.reporting.paper_c_sections import beside_table, cited_table, variant_table
@@ -268,7 +269,23 @@ def _transfer(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
             f"{_VERDICTS[outcome(r['low'], r['high'])]}, {signed(r['difference'])} {interval(r['low'], r['high'])}."
             for r in frame.to_dict("records")
         ),
+        lines=_transfer_lines(frame),
     )
+
+
+def _transfer_lines(frame: pd.DataFrame) -> tuple[Lines, ...]:
+    """NDCG@10 by the share of the training customers, pre-trained and from scratch."""
+    rows = frame.sort_values("share", kind="stable")
+    series = {
+        column: (of_model(paper_e.FOCUS[0], what), [float(value) for value in rows[column]], dashed)
+        for column, what, dashed in (
+            ("with_transfer", "pre-trained", False),
+            ("without_transfer", "from scratch", True),
+        )
+    }
+    places = [f"{100 * share:g} %" for share in rows["share"]]
+    found = line_drawing("NDCG@10 by what was learnt from", "share of the training customers", places, series)
+    return () if found is None else (found,)
 
 
 def _acceptance(pipeline: PipelineResults, anchor: str) -> PaperTable | None:

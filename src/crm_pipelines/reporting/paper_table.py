@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any, Final
 
+from crm_pipelines.reporting.drawings import Lines
 from crm_pipelines.reporting.formatting import MISSING, number, too_small
 from crm_pipelines.reporting.lines import LineChart
 from crm_pipelines.reporting.names import metric_name
@@ -26,7 +27,7 @@ class PaperTable:
         title: heading.
         about: what it shows and how to read it.
         tables: shown at once.
-        charts: drawings below the tables.
+        charts: drawings below the tables. lines: others, of lines over one axis.
         notes: lines below those.
         missing: what has not been run, in words; empty where nothing is missing.
         command: how to run it.
@@ -43,6 +44,7 @@ class PaperTable:
     command: str = ""
     more: tuple[Table, ...] = ()
     more_label: str = ""
+    lines: tuple[Lines, ...] = ()
 
 
 def published_text(value: float, std: float, behind: float, metric: str) -> str:

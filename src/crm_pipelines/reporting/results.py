@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from crm_pipelines.columns import (
     FOLD,
@@ -31,7 +32,7 @@ from crm_pipelines.columns import (
 )
 from crm_pipelines.errors import UserError
 from crm_pipelines.reporting.names import source_rank
-from crm_pipelines.runs import NOT_APPLICABLE
+from crm_pipelines.runs import MEASURED, NOT_APPLICABLE
 from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
 
 logger = logging.getLogger(__name__)
@@ -47,8 +48,16 @@ CHECK: Final = "check"
 CARDS: Final = "cards"
 NO_PIPELINES: Final = (PREPROCESSING, RECORDS, SEQUENCES, DOCUMENTS, PURCHASES, PRODUCTS, SCORING, CHECK, CARDS)
 """Folders below a source that hold no results of models."""
-FIRST_ROWS: Final = 10
-"""Customers shown of all those scored."""
+COUNTED_IN_ROWS: Final = ("action_1", "churn_band", "risk_band", "segment", "data")
+"""Columns of ``customer_actions`` whose values are counted; others are counted in its overview."""
+MOST_KINDS: Final = 12
+"""Values of a column shown; a column with more of them is not one of kinds."""
+STAGES: Final = {
+    SEQUENCES: "Sequences and churn (paper B)",
+    PURCHASES: "Purchases (paper D)",
+    PRODUCTS: "Products (paper E)",
+}
+"""Folders of stages whose reports are shown as they are -> heading."""
 REPORT_FILE: Final = "index.html"
 
 _RUN: Final = (PAPER, PIPELINE, SOURCE, PROTOCOL)
@@ -102,7 +111,7 @@ CLEANING_COLUMNS: Final = ("step", "reason", "rows")
 
 UNCOUNTED_OPERATIONS: Final = "uncounted_operations"
 CONTACT_BUDGET: Final = "contact_budget"
-NOT_OF_THE_MACHINE: Final = (KEDRO_ENVIRONMENT, UNCOUNTED_OPERATIONS, CONTACT_BUDGET, NOT_APPLICABLE)
+NOT_OF_THE_MACHINE: Final = (KEDRO_ENVIRONMENT, UNCOUNTED_OPERATIONS, CONTACT_BUDGET, NOT_APPLICABLE, MEASURED)
 """Keys of ``environment.json`` that say something else than what was measured on."""
 USUAL_ENVIRONMENTS: Final = ("", "base", "local")
 TEST_ENVIRONMENT: Final = "test"
@@ -200,11 +209,12 @@ class ScoringResults:
 
     Attributes:
         overview: counts, as `scoring` writes them.
-        first: the first rows of ``customer_actions``. contacts: whom to contact first. drift: the rows that drifted.
+        counts: column of ``customer_actions`` -> value -> customers. contacts: whom to contact first, without ids.
+        drift: the rows that drifted.
     """
 
     overview: Mapping[str, Any]
-    first: pd.DataFrame
+    counts: Mapping[str, Mapping[str, float]]
     contacts: pd.DataFrame
     drift: pd.DataFrame
 
@@ -228,6 +238,21 @@ class DocumentsResults:
 
 
 @dataclass(frozen=True)
+class StageResults:
+    """What a stage before the models counted and dropped, by table.
+
+    Attributes:
+        title: what the stage prepares.
+        cleaning: heading -> ``step``, ``reason``, ``rows``.
+        notes: heading -> what was counted while reading, by name.
+    """
+
+    title: str
+    cleaning: Mapping[str, pd.DataFrame]
+    notes: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class SourceResults:
     """What was written for one source.
 
@@ -245,6 +270,9 @@ class SourceResults:
         scoring: of today's customers; None where they were not scored.
         check: ``severity, where, what, advice`` of a check; None where it was not checked.
         documents: of its documents; None where it has none.
+        stages: of sequences, purchases and products, where those were prepared.
+        requirements: ``pipeline, requirement, needed, found, met, advice`` of a check.
+        called: its title in the configuration, for results that do not say it.
     """
 
     name: str
@@ -258,12 +286,15 @@ class SourceResults:
     scoring: ScoringResults | None = None
     check: pd.DataFrame | None = None
     documents: DocumentsResults | None = None
+    stages: tuple[StageResults, ...] = ()
+    requirements: pd.DataFrame | None = None
+    called: str = ""
 
     @property
     def title(self) -> str:
-        """The title given in the configuration, else the name."""
+        """The title that the results hold, else the one in the configuration, else the name."""
         overviews = (self.overview, *(part.overview for part in (self.records, self.documents) if part))
-        return str(next((found for each in overviews if (found := each.get("title"))), self.name))
+        return str(next((found for each in overviews if (found := each.get("title"))), self.called or self.name))
 
 
 @dataclass(frozen=True)
@@ -339,6 +370,8 @@ def _read_source(folder: Path) -> SourceResults | None:
         documents=_read_documents(folder / DOCUMENTS),
         scoring=_read_scoring(folder / SCORING),
         check=_read_check(folder / CHECK),
+        stages=tuple(stage for name in STAGES if (stage := _read_stage(folder / name, STAGES[name])) is not None),
+        requirements=_read_requirements(folder / CHECK),
     )
     found = source.overview or source.splits or source.pipelines or source.records or source.documents or source.scoring
     nothing = not found and source.cleaning is None
@@ -359,24 +392,58 @@ def _read_records(folder: Path) -> RecordsResults | None:
 
 
 def _read_scoring(folder: Path) -> ScoringResults | None:
-    names = {"first": "customer_actions", "contacts": "contact_list", "drift": "drift"}
-    paths = {name: folder / f"{file}.csv" for name, file in names.items()}
+    paths = {name: folder / f"{file}.csv" for name, file in {"contacts": "contact_list", "drift": "drift"}.items()}
     if not all(path.is_file() for path in paths.values()):
         return None
+    overview = _mapping(folder / "overview.json")
+    told = {"decision": overview.get("decisions"), "confidence": overview.get("confidence")}
+    counts = {name: dict(found) for name, found in told.items() if isinstance(found, Mapping)}
     drift = read_table(paths["drift"], {"reference", "today", "value", "n"})
     _check_columns(drift, ("system", "name", "measure", "value", "severity"), paths["drift"])
     numbers = {"churn_probability", "risk", "expected_value"}
     return ScoringResults(
-        overview=_mapping(folder / "overview.json"),
-        first=pd.read_csv(paths["first"], dtype=str, keep_default_na=False, nrows=FIRST_ROWS),
-        contacts=read_table(paths["contacts"], numbers),
+        overview=overview,
+        counts={**counts, **_counted(folder / "customer_actions.parquet")},
+        contacts=read_table(paths["contacts"], numbers).drop(columns="customer_id", errors="ignore"),
         drift=drift[drift["severity"] != "none"],
     )
+
+
+def _counted(path: Path) -> dict[str, dict[str, float]]:
+    """How often each value occurs, of a few columns of the table of customers: read one by one, never an id."""
+    if not path.is_file():
+        return {}
+    found: dict[str, dict[str, float]] = {}
+    for name in set(pq.read_schema(path).names) & set(COUNTED_IN_ROWS):
+        values = pq.read_table(path, columns=[name]).column(name).value_counts().to_pylist()
+        known = {str(each["values"]): float(each["counts"]) for each in values if each["values"] not in (None, "")}
+        if 1 < len(known) <= MOST_KINDS:
+            found[name] = dict(sorted(known.items(), key=lambda pair: (-pair[1], pair[0])))
+    return found
 
 
 def _read_check(folder: Path) -> pd.DataFrame | None:
     path = folder / "findings.csv"
     return read_table(path, ()) if path.is_file() else None
+
+
+def _read_requirements(folder: Path) -> pd.DataFrame | None:
+    path = folder / "requirements.csv"
+    return read_table(path, ()) if path.is_file() else None
+
+
+def _read_stage(folder: Path, title: str) -> StageResults | None:
+    """Every cleaning report and every list of notes in a folder, under what its name says."""
+    if not folder.is_dir():
+        return None
+    cleaning = {}
+    for path in sorted(folder.glob("*.csv")):
+        table = read_table(path, {"rows"})
+        if tuple(table.columns) == CLEANING_COLUMNS and len(table):
+            cleaning[path.stem.replace("_", " ").capitalize()] = table
+    notes = {path.stem.replace("_", " ").capitalize(): _mapping(path) for path in sorted(folder.glob("*_notes.json"))}
+    notes = {name: found for name, found in notes.items() if found}
+    return StageResults(title, cleaning, notes) if cleaning or notes else None
 
 
 def _read_documents(folder: Path) -> DocumentsResults | None:

@@ -1,6 +1,8 @@
 """Thin nodes around ``crm_pipelines.reporting``."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -30,14 +32,18 @@ from crm_pipelines.reporting.summary import summary_text
 logger = logging.getLogger(__name__)
 
 
-def build_report(results: Results, *_written_before: object) -> str:
+def build_report(results: Results, sources: Mapping[str, Any], *_written_before: object) -> str:
     """The HTML page of everything below the results folder.
 
     Args:
         results: read from disk when this node starts.
+        sources: block of every source that is configured, for its title.
         _written_before: results of the current run; taken so that Kedro has written them by then.
     """
-    return render_report(results)
+    titles = {
+        name: str(block["title"]) for name, block in sources.items() if isinstance(block, dict) and "title" in block
+    }
+    return render_report(results, titles)
 
 
 def report_summary(results: Results, source: str, _report: str) -> None:

@@ -49,7 +49,7 @@ def create_pipeline(*models: str) -> Pipeline:
     written = [name for each in models for name in WRITTEN_BEFORE[each]]
     page = Pipeline(
         [
-            node(nodes.build_report, ["results", *written], "report", name="build_report"),
+            node(nodes.build_report, ["results", "params:sources", *written], "report", name="build_report"),
             node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
         ]
     )
