@@ -67,7 +67,7 @@ def padded(inputs: Any) -> Rows:
 def full(network: Any, rows: Rows) -> torch.Tensor:
     """Cross-entropy over all items."""
     asked = rows.targets != NOTHING
-    return functional.cross_entropy(network.scores(network.states(rows)[asked]), rows.targets[asked])
+    return network.loss(network.states(rows)[asked], rows.targets[asked])
 
 
 def sampled(network: Any, rows: Rows) -> torch.Tensor:
