@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_softmax
 
 from crm_pipelines.benchmark import running
 from crm_pipelines.benchmark.results import Tables, stack, variant_name
@@ -117,12 +116,14 @@ def offered_scores(model: SequenceModel, inputs: ProductInputs, queries: Queries
     offered = inputs.offered(queries)
     found = model.log_probabilities(inputs.before(queries)).astype(np.float64)
     # A model that knows nothing without a history says the same of every product; popularity answers in its place.
-    silent = (queries.end == inputs.start[queries.customer]) & (np.ptp(found, axis=1) < SAME)
+    silent = np.flatnonzero(queries.end == inputs.start[queries.customer])
+    silent = silent[np.ptp(found[silent], axis=1) < SAME]
     found[silent] = np.log(inputs.popularity + 1e-9)
-    scores = np.where(offered, found, -np.inf)
-    some = offered.any(axis=1)
-    scores[some] = log_softmax(scores[some], axis=1)
-    return scores, offered
+    found[~offered] = -np.inf
+    some = offered.any(axis=1)  # in place: a table of a large catalogue is not copied
+    found -= np.where(some, found.max(axis=1), 0.0)[:, None]
+    found -= np.log(np.where(some, np.exp(found).sum(axis=1), 1.0))[:, None]
+    return found, offered
 
 
 def _lists(
