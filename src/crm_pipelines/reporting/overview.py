@@ -197,7 +197,9 @@ def worth_tables(results: Results) -> tuple[Table, ...]:
             cells = tuple(_worth_cell(values.get((model, metric)), metric) for metric in WORTH)
             if any(cell != sections.EMPTY for cell in cells):
                 label = model_row_label(model)
-                shown = replace(label, text=f"{label.text} · {source.title}", focus=model in FOCUS_OF[pipeline.name])
+                shown = replace(
+                    label, text=f"{label.text} · {source.title}", focus=model in FOCUS_OF.get(pipeline.name, ())
+                )
                 by_paper.setdefault(paper, []).append(Row(shown, cells))
     heads = tuple(Head(metric_name(metric).label) for metric in WORTH)
     return tuple(

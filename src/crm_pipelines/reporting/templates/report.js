@@ -55,7 +55,7 @@
   // Tables as CSV. A cell's smaller lines become columns of their own.
   const words = (node) => {
     const copy = node.cloneNode(true);
-    copy.querySelectorAll('small, .hidden, .mark, .range, svg, .axis-only').forEach((each) => each.remove());
+    copy.querySelectorAll('small, .hidden, .mark, .range, svg, button').forEach((each) => each.remove());
     return copy.textContent.replace(/\s+/g, ' ').trim();
   };
   const plain = (text) => {
