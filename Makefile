@@ -68,10 +68,11 @@ format: $(VENV)/.installed-dev ## Put the code into its standard form
 viz: $(VENV)/.installed-viz ## Build the picture of the pipelines as a static page in build/
 	$(BIN)/kedro viz build --include-previews
 
-picture: ## Photograph the overview of REPORT into docs/images/report.png; needs Chromium (BROWSER=...)
+picture: $(VENV)/.installed ## Photograph the overview of REPORT into docs/images/report.png; needs Chromium (BROWSER=...)
 	@mkdir -p docs/images
 	$(BROWSER) --headless=new --no-sandbox --disable-gpu --hide-scrollbars --window-size=1280,1000 \
 		--screenshot=$(CURDIR)/docs/images/report.png file://$(abspath $(REPORT))
+	$(BIN)/python -c "from PIL import Image; at = 'docs/images/report.png'; Image.open(at).convert('RGB').quantize(96).save(at, optimize=True)"
 
 docs: $(VENV)/.installed-docs ## Build the documentation strictly as static pages, build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -28,8 +28,9 @@ from crm_pipelines.runs import MEASURED
 
 COIN: Final = 0.02
 """How far from a half a ranking without knowledge may be; ties and rounding allow for less."""
-LEVELS: Final = (0.0005, 0.002, 0.01, 0.05, 0.2, 0.5)
-"""Differences marked on the stretched axis."""
+LEVELS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+APART: Final = 0.34
+"""Differences marked on the stretched axis, and how far apart, as a share of its half."""
 WORTH: Final = (
     *("group_fairness", "ece", "log_loss", "parameters"),
     *("fit_seconds", "latency_end_to_end_p50_ms", "peak_rss_mb"),
@@ -139,11 +140,13 @@ def standing_plot(found: Sequence[Standing]) -> IntervalPlot | None:
         else replace(row, point=at(record["difference"]), low=at(record["low"]), high=at(record["high"]))
         for row, record in zip(plain.rows, rows.to_dict("records"), strict=True)
     )
-    levels = [level for level in LEVELS if sqrt(level) < most]
+    marked: list[float] = []
+    for level in sorted(LEVELS, reverse=True):  # from the outside in, as far apart as their texts need
+        if APART <= sqrt(level) / most <= (sqrt(marked[-1]) / most - APART if marked else 0.9):
+            marked.append(level)
     ticks = [Tick(50.0, "0")] + [
-        Tick(at(sign * level), signed(sign * level, max(0, len(f"{level:g}") - 2)), level != levels[-1])
-        for level in levels
-        if level in (levels[-1], levels[-3:][0])
+        Tick(at(sign * level), signed(sign * level, len(f"{level:g}") - 2), level != marked[0])
+        for level in marked
         for sign in (-1, 1)
     ]
     return replace(plain, rows=drawn, ticks=tuple(ticks), zero=50.0)
