@@ -25,7 +25,7 @@ class HybridPlusConfig(HybridConfig, AverageConfig):
         training: of the networks.
     """
 
-    training: RiskTraining = SHORTER.model_copy(update={"most_events": 150_000})
+    training: RiskTraining = SHORTER
 
 
 class HybridPlus(TableAverage[Hybrid]):
