@@ -75,8 +75,14 @@ def test_every_table_saves_as_csv_that_parses_and_holds_no_formula(tab: Tab, tmp
     tables = tab.run("document.querySelectorAll('figure table').length")
     buttons = tab.run("document.querySelectorAll('figure button.csv').length")
     assert buttons == tables > 15
-    for position in range(buttons):  # one by one: a browser asks before it saves many at once
-        tab.run(f"document.querySelectorAll('figure button.csv')[{position}].click()")
+    for position in range(buttons):  # by a key, as people do: a browser lets no script save more than ten files
+        tab.run(f"""(() => {{
+          const button = document.querySelectorAll('figure button.csv')[{position}];
+          document.querySelectorAll('.sheet').forEach(sheet => {{ sheet.hidden = !sheet.contains(button); }});
+          button.closest('.sheet').querySelectorAll('details').forEach(each => {{ each.open = true; }});
+          button.focus();
+        }})()""")
+        tab.press_enter()
         deadline = time.monotonic() + 30
         while len(list(tmp_path.glob("*.csv"))) <= position:
             assert time.monotonic() < deadline, f"table {position + 1} was not saved"
