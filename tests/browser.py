@@ -77,13 +77,6 @@ class Tab:
         assert "exceptionDetails" not in done, done.get("exceptionDetails")
         return done["result"].get("value")
 
-    def press_enter(self) -> None:
-        """A key on what has the focus."""
-        for kind in ("keyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
-            )
-
     def view(self, width: int, height: int, dark: bool = False, print_out: bool = False) -> None:
         """Size of the window in pixels, colours preferred, and whether it is for print."""
         self.call(
