@@ -2,6 +2,7 @@
 
     python benchmarks/preprocessing.py                        # 1,000,000 interactions
     python benchmarks/preprocessing.py 18700000 --keep=DIR    # paper A's size; DIR keeps the simulated files
+    python benchmarks/preprocessing.py 2000000 --stages       # time and memory of each node too
 
 Both read the Taobao-format file, drop faulty and repeated rows, give every item its most frequent category, write the
 tables as parquet, number customers and items in order of first appearance, index both sides' histories, cut in time,
@@ -71,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("interactions", type=int, nargs="?", default=1_000_000)
     parser.add_argument("--keep", type=Path, help="folder for the simulated files, used again if they are there")
+    parser.add_argument("--stages", action="store_true", help="time and memory of each node too")
     parser.add_argument("--pandas", nargs=2, metavar=("RAW", "OUT"), type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     day = 86_400
@@ -91,6 +93,8 @@ def main() -> None:
         stop = "--to-nodes=sample_cold_start_sets"
         ours = Cost.of(kedro("ingestion,preprocessing", "--env=large", stop, raw_root=raw, data_root=data))
         print(f"crm_pipelines {ours}")
+        if options.stages:
+            print(ours.by_stage())
         theirs = Cost.of([__file__, "--pandas", str(file), str(plain)])
         print(f"plain pandas  {theirs}")
         print(f"ratio         {theirs.cpu / ours.cpu:7.2f} of CPU time, {theirs.peak / ours.peak:.2f} of peak memory")

@@ -33,6 +33,8 @@ def main() -> None:
     )
     parser.add_argument("--planned", type=int, default=2000)
     parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="folder for the simulated files, used again if they are there")
+    parser.add_argument("--stages", action="store_true", help="time and memory of each node too")
     options = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory(prefix="scoring-") as scratch:
@@ -42,17 +44,20 @@ def main() -> None:
         else:
             shutil.copytree(options.kept / "06_models", data / "06_models")
         for size in options.sizes:
-            raw = Path(scratch) / f"raw-{size}"
+            raw = (options.keep or Path(scratch)) / f"raw-{size}"
             world = {"customers": size, "items": 420, "interactions": 8 * size, "raw_root": raw}
-            Cost.of(kedro("simulate", **world))
+            if not (raw / "demo").exists():
+                Cost.of(kedro("simulate", **world))
             settings = {"scoring.planned": options.planned, "scoring.shards": options.shards}
             cost = Cost.of(kedro("scoring", raw_root=raw, data_root=data, processes=options.shards, **settings))
-            found.append((size, cost.wall, cost.cpu, cost.peak))
+            found.append((size, cost.wall, cost.cpu, cost.peak, cost.own))
             print(f"{size:>10,} customers: {cost}, {cost.cpu / size * 1e3:.2f} ms CPU each", flush=True)
+            if options.stages:
+                print(cost.by_stage(), flush=True)
     if len(found) > 1:
         table = np.asarray(found)
-        wall, cpu, peak = (np.polyval(np.polyfit(table[:, 0], table[:, at], 1), TARGET) for at in (1, 2, 3))
-        print(f"{TARGET:>10,} customers, extrapolated: {wall:7.0f} s wall {cpu:7.0f} s CPU {peak:6.1f} GiB")
+        line = Cost(*(np.polyval(np.polyfit(table[:, 0], table[:, at], 1), TARGET) for at in (1, 2, 3, 4)))
+        print(f"{TARGET:>10,} customers, extrapolated: {line}")
 
 
 def _fit(data: Path, models: list[str]) -> None:

@@ -21,12 +21,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from crm_pipelines.documents.inputs import TextInputs
 from crm_pipelines.documents.preparation import assemble
+from crm_pipelines.models.layers.lexicon import forget
 from crm_pipelines.models.registry import TEXT_MODELS, text_model
 from crm_pipelines.training.seeds import seed_everything
 
 QUICK = {"iterations": 5}
 NETWORK = {"training": {"epochs": 1}, "vectors": {"epochs": 1}}
-CHANGES = {"svm": QUICK, "tfidf_logistic": QUICK, "cnn_gru": NETWORK, "cnn_gru_plus": {**NETWORK, "linear": QUICK}}
+CHANGES = {"svm": QUICK, "tfidf_logistic": QUICK, "cnn_gru": NETWORK, "cnn_gru_plus": {**NETWORK, "questions": QUICK}}
 
 
 def main() -> None:
@@ -58,10 +59,12 @@ def main() -> None:
         ready = TextInputs.of_texts(summary, text, inputs.classes, kind.reads_words)
 
         def whole(model: object = model, reads: bool = kind.reads_words) -> object:
+            forget()
             fresh = TextInputs.of_texts(summary, text, inputs.classes, reads)
             return model.predict_proba(fresh, everything)  # type: ignore[attr-defined]
 
         def alone(model: object = model, ready: TextInputs = ready) -> object:
+            forget()
             return model.predict_proba(ready, everything)  # type: ignore[attr-defined]
 
         print(f"{name}: {rate(whole, len(text), options.rounds):,.0f} documents/s from texts, ", end="")

@@ -61,13 +61,13 @@ def padded(inputs: Any) -> Rows:
     rows, _ = history_rows(inputs.known, LENGTH + 1)
     there = torch.from_numpy(np.sort(~present, axis=1))  # absent ones to the right, as in `history_rows`
     following = torch.where(there[:, 1:], NOTHING, rows.items[:, 1:])
-    return Rows(rows.items[:, :-1], following, rows.piece[:, :-1], rows.place[:, :-1])
+    return Rows(rows.items[:, :-1], following, *(part[:, :-1] for part in (rows.piece, rows.place, rows.customer)))
 
 
 def full(network: Any, rows: Rows) -> torch.Tensor:
     """Cross-entropy over all items."""
     asked = rows.targets != NOTHING
-    return functional.cross_entropy(network.scores(network.states(rows)[asked]), rows.targets[asked])
+    return network.loss(network.states(rows)[asked], rows.targets[asked])
 
 
 def sampled(network: Any, rows: Rows) -> torch.Tensor:

@@ -18,7 +18,10 @@ PROFILES = {
     **dict.fromkeys(("p_negative", "p_neutral", "p_positive", *c.EMBEDDING_COLUMNS), NUMBER),
     c.TIMESTAMP: WHOLE,
 }
-DOCUMENTS = {name: WHOLE if name in (c.TIMESTAMP, c.ROW) else TEXT for name in c.DOCUMENT_COLUMNS}
+DOCUMENTS = {
+    **{name: WHOLE if name in (c.TIMESTAMP, c.ROW) else TEXT for name in c.DOCUMENT_COLUMNS},
+    c.GRADE: NUMBER,
+}
 
 
 def write_nothing(root: Path, source: str) -> None:

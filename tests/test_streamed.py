@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crm_pipelines.datasets import ArraysDataset
-from crm_pipelines.streamed import StreamedArray
+from crm_pipelines.streamed import StreamedArray, stored_rows
 
 ARRAYS = hnp.arrays(
     st.sampled_from([np.dtype("<f4"), np.dtype("<i8"), np.dtype("<U3"), np.dtype("?")]),
@@ -50,3 +50,13 @@ def test_a_stopped_computation_leaves_the_old_arrays(tmp_path: Path):
     with pytest.raises(Exception, match="stopped"):
         dataset.save({"a": StreamedArray((4,), np.dtype("i8"), stopped)})
     assert dataset.load()["a"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 3), (7, 2, 2), (7, 0)])
+def test_rows_of_a_stored_array_are_read_in_slices(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    array = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    np.save(tmp_path / "array.npy", array)
+    rows = stored_rows(tmp_path / "array.npy")
+    for part in (slice(0, 3), slice(3, 7), slice(5, 99), slice(7, 9)):
+        found = rows(part)
+        assert (found.dtype, found.tolist()) == (array.dtype, array[part].tolist())

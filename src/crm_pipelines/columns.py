@@ -19,6 +19,7 @@ INTERACTION_COLUMNS: Final = (CUSTOMER_ID, ITEM_ID, TIMESTAMP, BEHAVIOUR, VALUE,
 # Records ----------------------------------------------------------------------------------------------------
 RECORD_ID: Final = "record_id"
 LABEL: Final = "label"
+GRADE: Final = "grade"
 """Name of the class of a record's outcome."""
 AMOUNT: Final = "amount"
 """Amount of the period after the record; null where the source has none."""
@@ -36,8 +37,10 @@ CHANNEL: Final = "channel"
 SUMMARY: Final = "summary"
 """Headline of a document; null where it has none."""
 
-DOCUMENT_COLUMNS: Final = (DOCUMENT_ID, CUSTOMER_ID, ITEM_ID, TIMESTAMP, CHANNEL, SUMMARY, TEXT, LABEL, ROW)
-"""``label`` is the sentiment that its author gave the document; customer, item, time and label may be null."""
+DOCUMENT_COLUMNS: Final = (DOCUMENT_ID, CUSTOMER_ID, ITEM_ID, TIMESTAMP, CHANNEL, SUMMARY, TEXT, LABEL, GRADE, ROW)
+"""``label`` is the sentiment that its author gave the document, ``grade`` the mark that it comes from; these, customer,
+item and time may be null.
+"""
 
 CHANNELS: Final = ("review", "ticket", "mention", "survey")
 SENTIMENTS: Final = ("negative", "neutral", "positive")

@@ -453,6 +453,7 @@ class OfferSpec(Parameters):
         fewest_relevant: products that a customer of the protocol ``held_out`` must take beside those shown.
         protocols: of `recommendation`, the first of them that of the ablation; those that the log allows where empty.
         pretrain: name of another block, whose log the model is pre-trained on; the part to learn from where empty.
+        most_events: most products that a network reads in training; the block's ``sequence_events`` where not given.
     """
 
     takes: tuple[str, ...] = ()
@@ -465,6 +466,7 @@ class OfferSpec(Parameters):
     fewest_relevant: int = Field(default=1, ge=1)
     protocols: tuple[Literal["time", "leave_last_out", "held_out"], ...] = ()
     pretrain: str = ""
+    most_events: int | None = Field(default=None, ge=1)
 
 
 class SourceSpec(Parameters):

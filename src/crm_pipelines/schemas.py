@@ -161,7 +161,8 @@ class Documents(CheckedTable):
     """Documents as read: nothing is left out, cells that could not be read are null.
 
     ``document_id`` is ``<part>-<id>``; ``timestamp`` is in seconds since 1970 UTC; ``label`` is the sentiment that the
-    author gave (``negative``, ``neutral``, ``positive``); ``row`` numbers the documents of all parts from 1.
+    author gave (``negative``, ``neutral``, ``positive``), ``grade`` the rating it comes from; ``row`` numbers the
+    documents of all parts from 1.
     """
 
     document_id: dt.String = pa.Field()
@@ -172,6 +173,7 @@ class Documents(CheckedTable):
     summary: dt.String = pa.Field(nullable=True)
     text: dt.String = pa.Field(nullable=True)
     label: dt.String = pa.Field(nullable=True, isin=c.SENTIMENTS)
+    grade: dt.Float64 = pa.Field(nullable=True)
     row: dt.Int64 = pa.Field(ge=1)
 
     class Config:

@@ -65,3 +65,28 @@ class StreamedArray:
     def _check(self, part: NDArray[Any]) -> None:
         if part.dtype != self.dtype or part.shape[1:] != self.shape[1:]:
             raise ValueError(f"a part is {part.dtype} {part.shape}, the array {self.dtype} {self.shape}")
+
+
+def stored_rows(path: Path) -> Callable[[slice], NDArray[Any]]:
+    """Reads slices of the rows of an ``.npy`` file into memory, without mapping it: what was read is not kept."""
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        begins = file.tell()
+    row = dtype.itemsize * int(np.prod(shape[1:]))
+
+    def rows(part: slice) -> NDArray[Any]:
+        first, end, _ = part.indices(shape[0])
+        flat = np.fromfile(path, dtype, (end - first) * row // dtype.itemsize, offset=begins + first * row)
+        return flat.reshape(end - first, *shape[1:])
+
+    return rows
+
+
+def mapped(array: NDArray[Any], path: Path) -> NDArray[Any]:
+    """The array from a file that it is written to, so that the system may take its memory back."""
+    if not array.size:  # nothing can be mapped
+        return array
+    np.save(path, array, allow_pickle=False)
+    # asarray drops the memmap subclass, which slows small slices down, and keeps the map.
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

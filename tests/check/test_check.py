@@ -99,6 +99,15 @@ def test_what_is_odd_about_a_column_is_told(raw, changes, block, says):
     assert says in said(findings)
 
 
+@pytest.mark.parametrize("amounts", [[i / 7 for i in range(150)], [i // 2 / 7 for i in range(150)]])
+def test_amounts_that_hardly_repeat_do_not_tell_the_outcome(raw, amounts):
+    outcomes = ["yes" if i * 7919 % 11 < 5 else "no" for i in range(150)]
+    pd.DataFrame({"id": range(150), "left": outcomes, "amount": amounts}).to_csv(raw.root / "few.csv", index=False)
+    block = {"file": "few.csv", "id": "id", "label": "left", "classes": {"no": "stays", "yes": "leaves"}}
+    source = SourceSpec.model_validate({"title": "Few", "records": {**block, "numeric": ["amount"]}})
+    assert "by itself" not in said(look(raw, source, pd.DataFrame())[1])
+
+
 def test_repeats_are_counted(raw):
     twice = pd.concat([log(), log().head(100)])
     _, findings, _ = look(raw, spec(), twice)

@@ -45,6 +45,7 @@ def words(n: int = 240, labels: bool = True, seed: int = 0) -> pd.DataFrame:
             c.SUMMARY: "",
             c.TEXT: text,
             c.LABEL: known,
+            c.GRADE: np.nan,
             c.LANGUAGE: "en",
             "words": text,
             "stems": [" ".join(stemmer.stems(content_words(t.split()))) for t in text],

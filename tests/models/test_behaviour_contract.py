@@ -1,5 +1,6 @@
 """What every behaviour model must do; models are discovered in the registry."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -8,7 +9,7 @@ from shops import CLASSES, prepare, shop_columns
 
 from crm_pipelines.errors import UserError
 from crm_pipelines.events.inputs import EventInputs
-from crm_pipelines.models.registry import BEHAVIOUR_MODELS, behaviour_model
+from crm_pipelines.models.registry import BEHAVIOUR_MODELS, behaviour_model, reads_past_features
 
 SMALL = {
     "tfpnet": {"width": 16, "neighbours": 6, "factors": 4},
@@ -91,6 +92,16 @@ def test_shards_of_customers_are_predicted_as_the_whole(name):
     for number in range(3):
         found = fitted(name).predict_proba(inputs, inputs.test[shard == number])
         np.testing.assert_allclose(found, whole[shard == number], atol=1e-5)
+
+
+@models
+def test_a_prediction_needs_no_features_of_past_events_unless_the_registry_says_so(name):
+    """Scoring computes features of today's queries alone for models that read no others."""
+    inputs = shop()
+    lean = replace(inputs, featured=inputs.test, event_features=inputs.event_features[inputs.test])
+    found = fitted(name).predict_proba(lean, inputs.test)
+    same = np.allclose(found, fitted(name).predict_proba(inputs, inputs.test), atol=1e-6)
+    assert same != reads_past_features(name)
 
 
 @models

@@ -36,8 +36,8 @@ def test_logits_are_linear_plus_pairs_plus_network_on_features_and_entities(mode
     customer, item = log.customer[events], log.item[events]
     x = torch.cat(
         [
-            network.customers(log.customer_static[customer], log.customer_codes[customer]),
-            network.items(log.item_static[item], log.item_codes[item]),
+            network.customers(log.customer_static, log.customer_codes, customer),
+            network.items(log.item_static, log.item_codes, item),
             network.scaling(log.features(events)),
         ],
         dim=1,

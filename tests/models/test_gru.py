@@ -43,7 +43,7 @@ def test_without_history_the_state_is_the_entity_itself(side, model, inputs):
     events = torch.from_numpy(first_events(inputs, side)[:10])
     entity = getattr(log, side)[events]
     static, codes = getattr(log, f"{side}_static"), getattr(log, f"{side}_codes")
-    own = getattr(network, f"{side}s")(static[entity], codes[entity])
+    own = getattr(network, f"{side}s")(static, codes, entity)
     assert len(events)
     with torch.no_grad():
         torch.testing.assert_close(network.state(log, side, events), torch.tanh(network.begin[side](own)))
@@ -67,7 +67,7 @@ def test_the_state_is_that_of_the_unpadded_tokens(side, model, inputs):
         tokens, past = network.tokens(log, side, batch, 5, network.customers, network.items)
         entity = getattr(log, side)[batch]
         static, codes = getattr(log, f"{side}_static"), getattr(log, f"{side}_codes")
-        start = torch.tanh(network.begin[side](getattr(network, f"{side}s")(static[entity], codes[entity])))
+        start = torch.tanh(network.begin[side](getattr(network, f"{side}s")(static, codes, entity)))
         for row in np.flatnonzero(lengths)[:20]:
             _, last = network.read[side].gru(tokens[row][past.mask[row]].unsqueeze(0), start[row].view(1, 1, -1))
             torch.testing.assert_close(states[row], last[0, 0])

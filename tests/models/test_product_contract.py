@@ -28,7 +28,7 @@ SMALL = {
     "dlrm": {"longest": 8, "width": 8, "inner": 16, "dropout": 0.0, "training": TRAINING},
     "lightgcn": {"width": 8, "layers": 2, "training": {**TRAINING, "batch_size": 256}},
     "product_transformer": NETWORK,
-    "product_transformer_plus": {"network": NETWORK, "members": 1, "far": 0, "neighbours": {"smoothing": [0.3]}},
+    "product_transformer_plus": {"network": NETWORK, "members": 1, "far": 0},
 }
 KNOWS_ORDER = {"sasrec", "dlrm", "product_transformer", "product_transformer_plus"}
 KNOWS_PROFILES = {"segment_popularity", "dlrm", "product_transformer", "product_transformer_plus"}

@@ -1,7 +1,7 @@
 """TFP-Net: its parts do what the paper says, and each can be switched off."""
 
-import dataclasses
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
 from crm_pipelines.models.layers.deepfm import DeepFM
 from crm_pipelines.models.layers.event_log import EventLog
 from crm_pipelines.models.layers.prototypes import Prototypes
+from crm_pipelines.models.layers.support import SupportBank
 from crm_pipelines.models.layers.temporal_attention import TemporalAttention
 from crm_pipelines.training.parameters import TrainingParameters
 
@@ -39,7 +40,7 @@ def test_events_without_features_give_no_support(inputs):
     """Of a log too long for features of all events, those without any are left out of the support."""
     model = TFPNet(TFPNetConfig(**QUICK, mixture=1.0), 1)
     model.fit(inputs)
-    long = dataclasses.replace(inputs, featured=inputs.test, event_features=inputs.event_features[inputs.test])
+    long = replace(inputs, featured=inputs.test, event_features=inputs.event_features[inputs.test])
     found = model.predict_proba(long, inputs.test)
     assert np.isfinite(found).all()
     assert not np.allclose(found, model.predict_proba(inputs, inputs.test))
@@ -79,7 +80,8 @@ class TestTwoLayers:
         with torch.no_grad():
             before = network._context(log, "customer", past)
             last = int(past.events[past.mask].max())
-            log.behaviour[last:] = 0
+            log.behaviour.rows = log.behaviour.rows.clone()
+            log.behaviour.rows[last:] = 0
             torch.testing.assert_close(network._context(log, "customer", past), before)
 
 
@@ -230,9 +232,53 @@ class TestPrototypes:
     def test_seeding_puts_prototypes_at_class_and_segment_means(self):
         layer = Prototypes(classes=2, segments=2, width=1, prior=5.0)
         embedded = torch.tensor([[1.0], [3.0], [10.0], [20.0]])
-        layer.seed(embedded, torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, -1]))
+        labels, segment = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, -1])
+        layer.seed((embedded[some], labels[some], segment[some]) for some in torch.arange(4).split(3))
         expected = torch.tensor([[[1.0], [3.0]], [[10.0], [15.0]]])  # no buyer in segment 1: the class's mean
         torch.testing.assert_close(layer.centres.detach(), expected)
+
+
+def test_the_tensor_log_is_the_store_itself(inputs):
+    """No second copy of what is as long as the log, and nothing is written to it."""
+    log, store = EventLog(inputs), inputs.store
+    columns = {"customer": log.customer, "item": log.item, "behaviour": log.behaviour, "category": log.category}
+    for name, column in columns.items():
+        assert np.shares_memory(column.rows.numpy(), getattr(store, name))
+        assert torch.equal(column[torch.arange(5)], torch.from_numpy(getattr(store, name)[:5].astype(np.int64)))
+    assert np.shares_memory(log.time.numpy(), store.timestamp)
+
+
+class TestSupportBank:
+    def bank(self, inputs, **changes) -> SupportBank:
+        return SupportBank(EventLog(replace(inputs, **changes)), 4, len(inputs.classes), 10)
+
+    def test_it_gathers_what_was_put_by_class_to_half_precision(self, inputs):
+        bank, known = self.bank(inputs), torch.from_numpy(inputs.train)
+        vectors = torch.randn(len(known), 4, generator=torch.Generator().manual_seed(0))
+        bank.put(known, vectors)
+        query = torch.from_numpy(inputs.test[:20])
+        total, count = bank.gather(query)
+        by_event = dict(zip(known.tolist(), vectors, strict=True))
+        for row, event in enumerate(query.tolist()):
+            for side in ("customer", "item"):
+                past = bank.log.history(side, query[row : row + 1], 10)
+                for each in past.events[past.mask].tolist():
+                    if each in by_event:
+                        label = int(inputs.labels[each])
+                        total[row, label] -= by_event[each]
+                        count[row, label] -= 1
+            assert not count[row].any(), event
+        torch.testing.assert_close(total, torch.zeros_like(total), atol=2e-2, rtol=0)
+
+    def test_of_a_long_log_it_holds_the_events_with_features_alone(self, inputs):
+        whole, some = self.bank(inputs), inputs.train[::2]
+        part = self.bank(inputs, featured=some, event_features=inputs.event_features[some], train=some)
+        vectors = torch.randn(len(some), 4, generator=torch.Generator().manual_seed(0))
+        for bank in (whole, part):
+            bank.put(torch.from_numpy(some), vectors)
+        query = torch.from_numpy(inputs.test[:20])
+        for a, b in zip(whole.gather(query), part.gather(query), strict=True):
+            torch.testing.assert_close(a, b)
 
 
 def test_the_tensor_log_gathers_the_same_histories_as_the_store(inputs):

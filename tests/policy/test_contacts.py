@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crm_pipelines.config import ContactsSpec, EntitySpec, PolicyParameters
 from crm_pipelines.errors import UserError
+from crm_pipelines.policy import comparison
 from crm_pipelines.policy.comparison import (
     ADJUSTED_BY_RISK,
     UNADJUSTED,
@@ -182,6 +183,23 @@ class TestPolicyFromContacts:
         judged = judge(None, some.customers, np.full(100, 0.3), np.full(100, 50.0), policy)
         assert judged.effects[0].tolist() == [0.1] * 4
         assert judged.risk[0] == 0.3
+
+
+def test_of_very_many_contacts_those_of_some_customers_are_enough(monkeypatch):
+    """Whole customers are drawn, the same ones whatever the order of the contacts."""
+    many = pd.DataFrame({"customer_id": [f"c{i % 200}" for i in range(1_000)], "sent_at": range(1_000)})
+    many = many.assign(action="discount", chance=0.5, spend=1.0)
+    log = pd.DataFrame({"customer_id": ["c0"], "timestamp": [0], "behaviour": ["view"]})
+    monkeypatch.setattr(comparison, "MOST_CONTACTS", 250)
+
+    def of(contacts: pd.DataFrame) -> pd.Series:
+        found = evidence_of(contacts, pd.DataFrame({"customer_id": ["c0"]}), log, EntitySpec())
+        assert len(found.customers) == len(found.contacts)
+        return found.contacts["customer_id"].value_counts().sort_index()
+
+    assert (of(many) == 5).all()
+    assert len(of(many)) == 50
+    pd.testing.assert_series_equal(of(many), of(many.sample(frac=1, random_state=0)))
 
 
 class TestActivity:

@@ -1,12 +1,13 @@
 """Churn as one defines it: a silence of so many days of what counts, asked of an audience."""
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
 
 from crm_pipelines.config import AudienceSpec, ChurnSpec, EntitySpec
 from crm_pipelines.errors import UserError
-from crm_pipelines.records.snapshots import snapshot_records
+from crm_pipelines.records.snapshots import snapshot_records, today_records
 
 DAY = 86_400
 CUSTOMERS = pd.DataFrame({"customer_id": ["a", "b", "c"], "age": [20.0, 30.0, 40.0], "level": ["x", "y", "x"]})
@@ -44,6 +45,22 @@ def test_nothing_after_the_reference_date_is_an_input():
     later.loc[later["timestamp"] >= 10 * DAY, "behaviour"] = "view"
     inputs = [column for column in records().columns if column not in ("label", "row")]
     pd.testing.assert_frame_equal(records()[inputs], records(events=later)[inputs])
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_todays_records_are_the_same_however_many_customers_are_read_together(at_once):
+    events = LOG.assign(row=range(len(LOG)), value=np.arange(len(LOG)) / 10)
+
+    def today(table: pd.DataFrame, at_once: int = 1_000) -> pd.DataFrame:
+        return today_records(ibis.memtable(table), CUSTOMERS, SPEC, PROFILE, at_once).records.to_pandas()
+
+    found = today(events, at_once)
+    pd.testing.assert_frame_equal(found, today(events))
+    pd.testing.assert_frame_equal(found, today(events.sample(frac=1, random_state=1), at_once))
+    assert found["customer_id"].tolist() == ["a", "b", "c"]
+    assert found["events_total"].tolist() == [3, 2, 2]
+    assert found["row"].tolist() == [1, 2, 3]
+    assert found["label"].isna().all()
 
 
 def test_steps_count_events_and_are_blank_before_the_first():

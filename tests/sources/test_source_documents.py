@@ -97,6 +97,7 @@ class TestReading:
     def test_ratings_outside_the_scale_leave_a_document_without_label(self, folder):
         table, report = clean(folder, "words,stars\na,1\nb,0\nc,9\nd,3\n", **RATED)
         assert table["label"].fillna("").tolist() == ["negative", "", "", "neutral"]
+        assert table["grade"].fillna(0).tolist() == [1, 0, 0, 3]
         assert report["noticed/rating_outside_scale"] == report["noticed/without_label"] == 2
 
     def test_latin_1_is_read_where_the_block_says_so(self, folder):

@@ -1,6 +1,7 @@
 """Training on several processes: the same steps as in one, the same weights on all, and the best ones come back."""
 
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -126,6 +127,7 @@ class _Numbers:
 
     def __init__(self, events: int) -> None:
         self.customer, self.device = torch.zeros(events), torch.device("cpu")
+        self.inputs = SimpleNamespace(featured=None)
 
 
 def test_support_is_shared() -> None:
@@ -136,7 +138,7 @@ def test_support_is_shared() -> None:
     def loss(events: Tensor) -> Tensor:
         if network.training:
             bank.put(events, events.unsqueeze(1).float())
-        held = bank.vectors.sum() if not network.training else torch.zeros(())
+        held = bank.vectors(torch.arange(300)).sum() if not network.training else torch.zeros(())
         return held + 0 * network(torch.ones(1, 1)).sum()
 
     rows = train(network, loss, np.arange(64), VALIDATION, parameters(epochs=1), 0)

@@ -84,26 +84,31 @@ def item_plans(
     start = np.concatenate([start, np.full(len(others), start[-1])])
     items = np.asarray(arrays["items"]) if len(arrays) else np.empty(0, dtype=np.int64)
     events = np.diff(start)
-    table = pd.DataFrame({CUSTOMER_ID: [*in_log, *others], "events": events})
-    table["data"] = np.select([events == 0, events == 1], [NO_HISTORY, SINGLE], ENOUGH)
+    n = len(events)
+    found: dict[str, NDArray[Any]] = {}
     for step in range(1, STEPS + 1):
-        table[f"item_{step}"], table[f"score_{step}"], table[f"reason_{step}"] = NO_ITEM, np.nan, ""
-    table = table[list(PLAN_COLUMNS)]
-    if model is not None and len(table):
+        found[f"item_{step}"] = np.full(n, NO_ITEM, dtype=object)
+        found[f"score_{step}"] = np.full(n, np.nan)
+        found[f"reason_{step}"] = np.full(n, "", dtype=object)
+    if model is not None and n:
         last = np.asarray(arrays["timestamp"])[np.maximum(start[1:] - 1, 0)]
         rows = np.argsort(-np.where(events > 0, last, -1), kind="stable")
-        rows = np.sort(rows[: parameters.customers or len(rows)])
+        rows = np.sort(rows[: parameters.customers or n])
         score = model().log_probabilities
         names = np.asarray(arrays["item_ids"], dtype=str)
         for first in range(0, len(rows), AT_ONCE):
             some = rows[first : first + AT_ONCE]
             histories = Histories.of([items[start[row] : start[row + 1]] for row in some])
-            _fill(table, some, score, histories, names, no_repeats, parameters)
-    return table.sort_values(CUSTOMER_ID, kind="stable").reset_index(drop=True)
+            _fill(found, some, score, histories, names, no_repeats, parameters)
+    table = pd.DataFrame({CUSTOMER_ID: pd.Series([*in_log, *others], dtype="str"), "events": events})
+    table["data"] = pd.Series(np.select([events == 0, events == 1], [NO_HISTORY, SINGLE], ENOUGH), dtype="str")
+    for name, values in found.items():
+        table[name] = values if values.dtype.kind == "f" else pd.Series(values, dtype="str")
+    return table[list(PLAN_COLUMNS)].sort_values(CUSTOMER_ID, kind="stable").reset_index(drop=True)
 
 
 def _fill(
-    table: pd.DataFrame,
+    found: dict[str, NDArray[Any]],
     rows: NDArray[np.int64],
     score: LogProbabilities,
     histories: Histories,
@@ -111,19 +116,20 @@ def _fill(
     no_repeats: bool,
     parameters: PlanParameters,
 ) -> None:
-    """Write the plans of some rows into the table."""
-    found = plan(score, histories, STEPS, no_repeats, parameters.beam, marginals=False)
+    """Write the plans of some rows into the columns."""
+    planned = plan(score, histories, STEPS, no_repeats, parameters.beam, marginals=False)
     everyone = np.arange(len(rows))
     for step in range(STEPS):
-        item = found.items[:, step]
+        item = planned.items[:, step]
         lost = np.zeros((len(rows), parameters.looked_back))
         for back in range(1, parameters.looked_back + 1):
-            other = next_log_probabilities(score, histories.without(back), everyone, found.items[:, :step], no_repeats)
-            lost[:, back - 1] = found.log_probability[:, step] - other[everyone, item]
-        possible = np.isfinite(found.log_probability[:, step])
-        table.loc[rows, f"item_{step + 1}"] = np.where(possible, names[item], NO_ITEM)
-        table.loc[rows, f"score_{step + 1}"] = np.where(possible, np.exp(found.log_probability[:, step]), np.nan)
-        table.loc[rows, f"reason_{step + 1}"] = _reasons(lost, histories, names, parameters.reasons)
+            without, before = histories.without(back), planned.items[:, :step]
+            other = next_log_probabilities(score, without, everyone, before, no_repeats)
+            lost[:, back - 1] = planned.log_probability[:, step] - other[everyone, item]
+        possible = np.isfinite(planned.log_probability[:, step])
+        found[f"item_{step + 1}"][rows] = np.where(possible, names[item], NO_ITEM)
+        found[f"score_{step + 1}"][rows] = np.where(possible, np.exp(planned.log_probability[:, step]), np.nan)
+        found[f"reason_{step + 1}"][rows] = _reasons(lost, histories, names, parameters.reasons)
 
 
 def _reasons(lost: NDArray[np.float64], histories: Histories, names: NDArray[np.str_], most: int) -> list[str]:

@@ -15,7 +15,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from crm_pipelines.benchmark.products import offered_scores
+from crm_pipelines.benchmark.products import first_places, offered_scores
 from crm_pipelines.columns import (
     CUSTOMER_ID,
     ITEM_ID,
@@ -40,9 +40,11 @@ from crm_pipelines.recommendation.views import Prepared, view
 from crm_pipelines.runs import NOT_APPLICABLE, StoredRun
 from crm_pipelines.sequences.inputs import Ints
 
-AT_ONCE: Final = 2048
+AT_ONCE: Final = 1024
 NEGATIVES: Final = 100_000
 """Most pairs not taken that the calibration is fitted on."""
+MOST_PAIRS: Final = 20_000_000
+"""Pairs of customers and products looked at for the calibration; of more, customers are drawn."""
 BINS: Final = 10
 NEIGHBOURS: Final = 50
 SHRINKAGE: Final = 10.0
@@ -159,7 +161,10 @@ def calibrate(
     model: Any, inputs: ProductInputs, prepared: Prepared, parameters: OfferParameters
 ) -> tuple[Calibration, pd.DataFrame]:
     """The calibration fitted on validation, and what it says of validation and test in bins of equal size."""
-    parts = {name: _pairs(model, inputs, queries) for name, queries in _populations(inputs, prepared, parameters)}
+    parts = {
+        name: _pairs(model, inputs, _drawn(queries, inputs.n_items, parameters.seed))
+        for name, queries in _populations(inputs, prepared, parameters)
+    }
     score, candidates, taken = (np.asarray(values) for values in parts["validation"][:3])
     draw = np.random.default_rng(parameters.seed)
     negative, positive = np.flatnonzero(taken == 0), np.flatnonzero(taken == 1)
@@ -217,6 +222,14 @@ def _populations(inputs: ProductInputs, prepared: Prepared, parameters: OfferPar
             )
         )
     return found
+
+
+def _drawn(queries: Queries, n_items: int, seed: int) -> Queries:
+    """All queries, or as many as have `MOST_PAIRS` pairs, drawn at random."""
+    most = max(MOST_PAIRS // max(n_items, 1), 1)
+    if len(queries) <= most:
+        return queries
+    return queries.of(np.sort(np.random.default_rng(seed).choice(len(queries), most, replace=False)))
 
 
 def _pairs(model: Any, inputs: ProductInputs, queries: Queries) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int]:
@@ -333,7 +346,7 @@ def diverse(scores: np.ndarray, alike: np.ndarray, length: int, weight: float) -
     """
     n, n_items = scores.shape
     most = min(max(4 * length, 20), n_items)
-    pool = np.argsort(-scores, axis=1, kind="stable")[:, :most]  # (Q, M)
+    pool = first_places(scores, most)  # (Q, M)
     value = np.take_along_axis(scores, pool, axis=1)
     open_ = np.isfinite(value)
     value = np.where(open_, value, 0.0)

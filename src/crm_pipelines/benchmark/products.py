@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_softmax
 
 from crm_pipelines.benchmark import running
 from crm_pipelines.benchmark.results import Tables, stack, variant_name
@@ -117,12 +116,14 @@ def offered_scores(model: SequenceModel, inputs: ProductInputs, queries: Queries
     offered = inputs.offered(queries)
     found = model.log_probabilities(inputs.before(queries)).astype(np.float64)
     # A model that knows nothing without a history says the same of every product; popularity answers in its place.
-    silent = (queries.end == inputs.start[queries.customer]) & (np.ptp(found, axis=1) < SAME)
+    silent = np.flatnonzero(queries.end == inputs.start[queries.customer])
+    silent = silent[np.ptp(found[silent], axis=1) < SAME]
     found[silent] = np.log(inputs.popularity + 1e-9)
-    scores = np.where(offered, found, -np.inf)
-    some = offered.any(axis=1)
-    scores[some] = log_softmax(scores[some], axis=1)
-    return scores, offered
+    found[~offered] = -np.inf
+    some = offered.any(axis=1)  # in place: a table of a large catalogue is not copied
+    found -= np.where(some, found.max(axis=1), 0.0)[:, None]
+    found -= np.log(np.where(some, np.exp(found).sum(axis=1), 1.0))[:, None]
+    return found, offered
 
 
 def _lists(
@@ -138,7 +139,7 @@ def _lists(
     scores, offered = offered_scores(model, inputs, queries)
     row, item = queries.relevant.owner, queries.relevant.items
     wanted = np.diff(queries.relevant.start)
-    top = np.argsort(-scores, axis=1, kind="stable")[:, :LENGTH]
+    top = first_places(scores, LENGTH)
     listed = np.isfinite(np.take_along_axis(scores, top, axis=1))
     negative = _sampled(offered, row, item, draw)
     there = negative >= 0
@@ -177,6 +178,20 @@ def ranks(scores: np.ndarray, rows: Ints, own: np.ndarray) -> np.ndarray:
         table, mine = scores[rows[part]], own[part, None]
         found[part] = 1 + (table > mine).sum(axis=1) + ((table == mine).sum(axis=1) - 1) / 2
     return found
+
+
+def first_places(scores: np.ndarray, length: int) -> Ints:
+    """(Q, L) columns of the ``length`` greatest scores of each row of (Q, I), the greatest first; of ties the first.
+
+    The same as a stable sort of every row, for a catalogue of thousands in a tenth of its time.
+    """
+    length = min(length, scores.shape[1])
+    least = -np.partition(-scores, length - 1, axis=1)[:, length - 1, None]
+    above, level = scores > least, scores == least
+    chosen = above | (level & (np.cumsum(level, axis=1) <= length - above.sum(axis=1, keepdims=True)))
+    top = np.nonzero(chosen)[1].reshape(len(scores), length)
+    order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(top, order, axis=1)
 
 
 def _sampled(offered: Bools, row: Ints, item: Ints, draw: np.random.Generator) -> Ints:

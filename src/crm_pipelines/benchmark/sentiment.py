@@ -21,6 +21,7 @@ from crm_pipelines.columns import (
 from crm_pipelines.config import Parameters, RunParameters
 from crm_pipelines.documents.inputs import TextInputs
 from crm_pipelines.evaluation.efficiency import INFERENCE_BATCH, latencies
+from crm_pipelines.models.layers.lexicon import forget
 from crm_pipelines.models.registry import text_code_of, text_model
 from crm_pipelines.models.text.base import TextModel
 from crm_pipelines.runs import PendingRun, code_version
@@ -58,10 +59,14 @@ def plan_runs(
 
 
 def predict(model: TextModel, inputs: TextInputs) -> pd.DataFrame:
-    """The predictions table of validation and test; ``event_id`` is the document's place among the labelled."""
+    """The predictions table of validation and test; ``event_id`` is the document's place among the labelled.
+
+    What a cross-fitted model says of training documents counts as validation, too.
+    """
     classes = np.asarray(inputs.classes, dtype=object)
+    unseen = np.sort(np.concatenate([inputs.train, inputs.validation])) if model.cross_fitted else inputs.validation
     parts = []
-    for name, rows in ((SLICE_VALIDATION, inputs.validation), (SLICE_ALL, inputs.test)):
+    for name, rows in ((SLICE_VALIDATION, unseen), (SLICE_ALL, inputs.test)):
         probabilities = np.asarray(model.predict_proba(inputs, rows), dtype=np.float64)
         part = pd.DataFrame(
             {EVENT_ID: rows, CUSTOMER: inputs.customer[rows], SLICE: name, Y_TRUE: classes[inputs.labels[rows]]}
@@ -86,9 +91,11 @@ def _latencies(model: TextModel, inputs: TextInputs, calls: int) -> dict[str, fl
     ready = features()
 
     def forward() -> object:
+        forget()
         return model.predict_proba(ready, everything)
 
     def end_to_end() -> object:
+        forget()
         return model.predict_proba(features(), everything)
 
     return latencies({"features": features, "forward": forward, "end_to_end": end_to_end}, len(batch), repeats=calls)

@@ -155,12 +155,16 @@ def same_but_for_case(own: OwnFile, column: str) -> int:
 def predictability(own: OwnFile, label: str, names: list[str]) -> dict[str, float]:
     """Column -> share of the rows whose label follows from the column alone; of columns with few different values.
 
-    The label taken for granted is the most frequent one of each value of the column.
+    The label of a row is taken from the other rows of its value: the most frequent one there. So a value that only one
+    row has tells nothing, as little as it would of the next row.
     """
     table = own.table.table.filter(cells.trimmed(own.table.table[label]).notnull())
     found = {}
     for name in names:
         pairs = table.group_by(value=cells.trimmed(table[name]), label=cells.trimmed(table[label]))
         counts = pairs.aggregate(n=lambda t: t.count()).to_pandas()
-        found[name] = float(counts.groupby("value", dropna=False)["n"].max().sum() / max(counts["n"].sum(), 1))
+        grid = counts.fillna({"value": ""}).pivot_table(index="value", columns="label", values="n", fill_value=0)
+        ordered = np.sort(np.pad(grid.to_numpy(), ((0, 0), (1, 0))), axis=1)  # one label only: none is second
+        first, second = ordered[:, -1], ordered[:, -2]
+        found[name] = float(first[first - 1 >= np.maximum(second, 1)].sum() / max(counts["n"].sum(), 1))
     return found

@@ -13,6 +13,7 @@ from crm_pipelines.documents.words import WORDS
 from crm_pipelines.text.normalise import normalise, tokenise
 
 Ids = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Strings = NDArray[np.object_]
 
 
@@ -28,6 +29,7 @@ class TextInputs:
         protocol: ``stratified`` or ``time``. fold: number of the fold.
         classes: names of the C sentiments.
         labels: (n) int64 position in ``classes``; -1 where there is none.
+        grades: (n) float64 mark that the label comes from, nan where there is none.
         summary, text: (n) normalised texts, ``""`` where missing.
         words: (n) tokens of both with blanks between them.
         customer: (n) int64 group that a bootstrap draws as a whole.
@@ -39,6 +41,7 @@ class TextInputs:
     fold: int
     classes: tuple[str, ...]
     labels: Ids
+    grades: Floats
     summary: Strings
     text: Strings
     words: Strings
@@ -54,7 +57,7 @@ class TextInputs:
         Raises:
             ValueError: naming the first that does not.
         """
-        for name in ("labels", "summary", "text", "words", "customer"):
+        for name in ("labels", "grades", "summary", "text", "words", "customer"):
             if len(getattr(self, name)) != len(self.text):
                 raise ValueError(f"{name} has {len(getattr(self, name))} rows, there are {len(self.text)} documents")
 
@@ -73,6 +76,7 @@ class TextInputs:
         return cls(
             classes=tuple(classes),
             labels=np.asarray(words[c.LABEL].map(position).fillna(-1), dtype=np.int64),
+            grades=words[c.GRADE].to_numpy(dtype=np.float64, na_value=np.nan),
             summary=words[c.SUMMARY].fillna("").to_numpy(dtype=object),
             text=words[c.TEXT].fillna("").to_numpy(dtype=object),
             words=words[WORDS].fillna("").to_numpy(dtype=object),
@@ -101,6 +105,7 @@ class TextInputs:
             fold=0,
             classes=tuple(classes),
             labels=np.full(n, -1, dtype=np.int64),
+            grades=np.full(n, np.nan),
             summary=np.array(heads, dtype=object),
             text=np.array(bodies, dtype=object),
             words=np.array(words, dtype=object),

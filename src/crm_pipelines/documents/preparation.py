@@ -127,6 +127,6 @@ def fingerprint_arrays(words: pd.DataFrame, rows: Sequence[int] | NDArray[Any]) 
     """The labelled documents as arrays whose hash says whether they changed."""
     used = words.iloc[np.asarray(rows)]
     hashed = pd.util.hash_pandas_object(
-        used[[c.SUMMARY, c.TEXT, c.LABEL, "words"]].astype("object").fillna(""), index=False
+        used[[c.SUMMARY, c.TEXT, c.LABEL, c.GRADE, "words"]].astype("object").fillna(""), index=False
     )
     return {"documents": hashed.to_numpy()}

@@ -4,7 +4,7 @@ The same code answers for events of the log, whose histories are known slices, a
 histories are found by search; both give the same bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from crm_pipelines.events.index import IntArray
 from crm_pipelines.events.states import GroupState, Span
 from crm_pipelines.events.store import EventStore
 from crm_pipelines.events.value_blocks import Residuals, Values, ValueState
-from crm_pipelines.streamed import StreamedArray
+from crm_pipelines.streamed import StreamedArray, stored_rows
 
 DAY: Final = 86_400.0
 CHUNK: Final = 8_192
@@ -58,12 +58,20 @@ class _States:
 
 
 class _Plan:
-    """The blocks that a log can fill, one after the other, and the queries they answer; see `FeatureBuilder`."""
+    """The blocks that a log can fill, one after the other, and the queries they answer; see `FeatureBuilder`.
 
-    def __init__(self, store: EventStore, utc_offset_hours: float, time_unit: float) -> None:
+    With a folder, what is as long as the log lies in its files where that is possible, and only events of the log are
+    answered for.
+    """
+
+    def __init__(
+        self, store: EventStore, utc_offset_hours: float, time_unit: float, folder: Path | None = None
+    ) -> None:
         self.store = store
         self._utc_offset, self._time_unit = utc_offset_hours, time_unit
         self.groupings = Groupings(store)
+        if folder is not None:
+            self.groupings.put_aside(folder)
         short, hour, day, long = ladder(600.0, time_unit)
         taus = {
             "customer": (short, hour, day, long),
@@ -199,9 +207,9 @@ def stream_features(
     Returns:
         Names of the F columns; (m, F) float32, the bytes that `FeatureBuilder.events` gives.
     """
-    plan, ids = _Plan(store, utc_offset_hours, time_unit), np.asarray(event_ids, dtype=np.int64)
+    plan, ids = _Plan(store, utc_offset_hours, time_unit, folder), np.asarray(event_ids, dtype=np.int64)
     names: list[str] = []
-    files: list[NDArray[np.float32]] = []
+    files: list[Callable[[slice], NDArray[np.float32]]] = []
     for number, block in enumerate(plan.blocks()):
         path = folder / f"{number}.npy"
 
@@ -209,11 +217,12 @@ def stream_features(
             return _table([block], plan.of_events(ids[part]))
 
         StreamedArray.of_rows((len(ids), len(block.names)), np.float32, rows, chunk).save(path)
-        files.append(np.load(path, mmap_mode="r" if len(ids) else None, allow_pickle=False))
+        files.append(stored_rows(path))
         names += block.names
         plan.states.slim()
+        del block, rows  # before the next is made
     shape = (len(ids), len(names))
-    joined = StreamedArray.of_rows(shape, np.float32, lambda part: np.hstack([file[part] for file in files]), chunk)
+    joined = StreamedArray.of_rows(shape, np.float32, lambda part: np.hstack([file(part) for file in files]), chunk)
     return tuple(names), joined
 
 

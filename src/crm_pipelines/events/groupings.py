@@ -4,12 +4,16 @@
 ``customer_category`` are what a customer did with this item and this category.
 """
 
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from crm_pipelines.events.index import EventIndex, IntArray
 from crm_pipelines.events.states import Span
 from crm_pipelines.events.store import EventStore
+from crm_pipelines.streamed import mapped
 
 
 class Groupings:
@@ -31,6 +35,15 @@ class Groupings:
         for name, (left, right) in self._pairs.items():
             self._keys[name], group = np.unique(self._key(ids[left], ids[right], right), return_inverse=True)
             self.indices[name] = EventIndex.build(group, store.timestamp, len(self._keys[name]))
+
+    def put_aside(self, folder: Path) -> None:
+        """Move the indices into files of a folder; from then on events of the log alone are looked up."""
+        self._keys.clear()
+        for name, index in self.indices.items():
+            if index is not self.store.customers and index is not self.store.items:
+                arrays = {each.name: getattr(index, each.name) for each in fields(index)}
+                moved = {each: mapped(array, folder / f"{name}.{each}.npy") for each, array in arrays.items()}
+                self.indices[name] = EventIndex(**moved)
 
     def _key(self, left: IntArray, right: IntArray, side: str) -> NDArray[np.int64]:
         """One number per pair; -1 of ``side`` (unknown) has its own."""

@@ -31,6 +31,7 @@ _BEHAVIOUR: Final = {
 """name -> (module, class) below ``models.behaviour``; imported when asked for, since torch takes seconds."""
 
 BEHAVIOUR_MODELS: Final = tuple(_BEHAVIOUR)
+_SUPPORTED_BY_THE_PAST: Final = ("tfpnet", "tfpnet_plus")
 
 _RISK: Final = {
     "majority": ("majority", "Majority"),
@@ -127,6 +128,11 @@ def behaviour_model(name: str) -> type[BehaviourModel]:
     module, attribute = _BEHAVIOUR[name]
     model: type[BehaviourModel] = getattr(import_module(f"crm_pipelines.models.behaviour.{module}"), attribute)
     return model
+
+
+def reads_past_features(name: str) -> bool:
+    """Whether a behaviour model, when it predicts, reads features of events other than those asked about."""
+    return name in _SUPPORTED_BY_THE_PAST
 
 
 def risk_model(name: str) -> type[RiskModel]:

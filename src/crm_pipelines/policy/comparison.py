@@ -21,7 +21,9 @@ POLICY_COLUMNS: Final = ("policy", "value", "low", "high", "cost_per_contact", "
 ADJUSTED_BY_RISK, UNADJUSTED, FOR_EVERYBODY = "adjusted by risk", "no adjustment", "{} for everyone"
 LEAST_CONTACTS: Final = 30
 LEAST_CUSTOMERS: Final = 50
-"""Contacts of every action in the catalogue, and customers, below which nothing is learnt from a log of contacts."""
+MOST_CONTACTS: Final = 100_000
+"""Contacts of every action in the catalogue, and customers, below which nothing is learnt from a log of contacts; and
+how many contacts are enough to learn from and to value policies on."""
 
 
 class Evidence(NamedTuple):
@@ -86,14 +88,25 @@ def known_of(
 def evidence_of(
     contacts: pd.DataFrame, customers: pd.DataFrame, log: pd.DataFrame, spec: EntitySpec
 ) -> Evidence | None:
-    """The contacts with chances and outcomes; None without any."""
+    """The contacts with chances and outcomes, of a sample of customers where they are many; None without any."""
     if not set(OUTCOMES) <= set(contacts.columns) or contacts.empty or log.empty:
         return None
-    contacts = contacts.reset_index(drop=True)
+    contacts = _of_some(contacts).reset_index(drop=True)
     table, numeric, categorical = known_of(
         contacts[CUSTOMER_ID].to_numpy(dtype=str), contacts["sent_at"].to_numpy(dtype=np.int64), customers, log, spec
     )
     return Evidence(contacts, table, numeric, categorical)
+
+
+def _of_some(contacts: pd.DataFrame) -> pd.DataFrame:
+    """All contacts of so many customers, drawn at random, that about `MOST_CONTACTS` are left (decision 024)."""
+    if len(contacts) <= MOST_CONTACTS:
+        return contacts
+    code, ids = pd.factorize(contacts[CUSTOMER_ID], sort=True)
+    drawn = np.zeros(len(ids), dtype=bool)
+    size = round(len(ids) * MOST_CONTACTS / len(contacts))
+    drawn[np.random.default_rng(0).choice(len(ids), size, replace=False)] = True
+    return contacts[drawn[code]]
 
 
 class Judged(NamedTuple):

@@ -109,10 +109,14 @@ def policy_value(
     if not bottom.sum():
         return PolicyValue(np.nan, np.nan, np.nan, 0, len(contacts))
     random = np.random.default_rng(seed)
-    drawn = np.stack(
-        [np.bincount(random.integers(len(names), size=len(names)), minlength=len(names)) for _ in range(resamples)]
+    sums = np.stack([top, bottom], axis=1)
+    drawn = np.stack(  # one sample at a time: together they are as many numbers as customers times resamples
+        [
+            np.bincount(random.integers(len(names), size=len(names)), minlength=len(names)) @ sums
+            for _ in range(resamples)
+        ]
     )
-    below = drawn @ bottom
-    values = np.divide(drawn @ top, below, out=np.full(resamples, np.nan), where=below > 0)
+    below = drawn[:, 1]
+    values = np.divide(drawn[:, 0], below, out=np.full(resamples, np.nan), where=below > 0)
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return PolicyValue(float(top.sum() / bottom.sum()), float(low), float(high), int(same.sum()), len(contacts))

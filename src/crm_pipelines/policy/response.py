@@ -31,6 +31,8 @@ OWN, CUSTOMER_SIDE = 5.0, 2.0
 STRENGTHS: Final = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Inverse strengths of the penalty that are tried."""
 PARTS: Final = 3
+AT_ONCE: Final = 50_000
+"""Customers whose answers are computed together."""
 
 
 def activity(log: pd.DataFrame, customer_ids: NDArray[np.str_], moments: NDArray[np.int64]) -> pd.DataFrame:
@@ -44,17 +46,15 @@ def activity(log: pd.DataFrame, customer_ids: NDArray[np.str_], moments: NDArray
         (n) rows: ``events`` and one column for each of the commonest behaviours, as log(1 + count); ``recency`` and
         ``tenure``, log(1 + days) since the last and the first event, missing where there is none.
     """
-    ids = log[CUSTOMER_ID].astype(str).to_numpy(dtype=str)
-    names = np.unique(ids)
+    code, names = pd.factorize(log[CUSTOMER_ID].astype("str"))
     time = log[TIMESTAMP].to_numpy(dtype=np.int64)
-    code = np.searchsorted(names, ids)
     order = np.lexsort((time, code))
     code, time = code[order], time[order]
-    behaviour = log[BEHAVIOUR].astype(str).to_numpy(dtype=str)[order]
-    wanted = np.searchsorted(names, customer_ids)
-    known = np.zeros(len(customer_ids), dtype=bool)
-    inside = wanted < len(names)
-    known[inside] = names[wanted[inside]] == customer_ids[inside]
+    label = log[BEHAVIOUR].astype("str")
+    which, labels = pd.factorize(label)
+    which = which[order].astype(np.int16)
+    wanted = names.get_indexer(pd.Index(customer_ids, dtype="str"))
+    known = wanted >= 0
     wanted = np.where(known, wanted, 0)
     # One ascending key for (customer, time): the first event not before the moment ends the history.
     low = int(min(time.min(initial=0), moments.min(initial=0)))
@@ -64,8 +64,8 @@ def activity(log: pd.DataFrame, customer_ids: NDArray[np.str_], moments: NDArray
     count = end - start
     some = count > 0
     columns = {"events": np.log1p(count)}
-    for name in log[BEHAVIOUR].astype(str).value_counts().index[:MOST_BEHAVIOURS]:
-        before = np.concatenate([[0], np.cumsum(behaviour == name)])
+    for name in label.value_counts().index[:MOST_BEHAVIOURS]:
+        before = np.concatenate([[0], np.cumsum(which == labels.get_loc(name))])
         columns[f"events_{name}"] = np.log1p(before[end] - before[start])
     for name, place in (("recency", end - 1), ("tenure", start)):
         days = np.full(len(moments), np.nan)
@@ -132,7 +132,12 @@ class ResponseModel:
         return self
 
     def answers(self, customers: pd.DataFrame) -> Answers:
-        """What is expected of n customers."""
+        """What is expected of n customers, some of whom are looked at together."""
+        firsts = range(0, max(len(customers), 1), AT_ONCE)
+        parts = [self._answers(customers.iloc[first : first + AT_ONCE]) for first in firsts]
+        return Answers(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+    def _answers(self, customers: pd.DataFrame) -> Answers:
         x = self._encode.transform(self._table(customers))
         each = [
             self._lost.predict_proba(self._design(x, np.full(len(x), number)))[:, 1]

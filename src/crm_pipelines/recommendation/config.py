@@ -52,7 +52,11 @@ class CurveParameters(Parameters):
     Attributes:
         shares: of the target's training customers; none where empty.
         seeds: each draws its own customers.
+        most_events: read in each training, the same with and without pre-training.
+        most_products: no curves are drawn of a source with more.
     """
 
     shares: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
     seeds: tuple[int, ...] = (42, 43, 44)
+    most_events: int = Field(default=200_000, ge=1)
+    most_products: int = Field(default=2_000, ge=1)

@@ -22,19 +22,22 @@ class Queries:
         end: (Q,) the history is what the customer's sequence holds before this position.
         relevant: products taken afterwards, those of query q in part q; possibly none.
         held: products that cannot be offered, since they are held or withdrawn.
+        moments: (Q,) UTC seconds at which it is asked; None where only the order of events is known.
     """
 
     customer: Ints
     end: Ints
     relevant: Histories
     held: Histories
+    moments: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.customer)
 
     def of(self, rows: Ints) -> "Queries":
         """Some queries."""
-        return Queries(self.customer[rows], self.end[rows], take(self.relevant, rows), take(self.held, rows))
+        moments = None if self.moments is None else self.moments[rows]
+        return Queries(self.customer[rows], self.end[rows], take(self.relevant, rows), take(self.held, rows), moments)
 
 
 def take(parts: Histories, rows: Ints) -> Histories:
@@ -55,6 +58,7 @@ class ProductInputs(SequenceInputs):
         asked: slice -> queries of the test.
         validating: slice -> queries to choose on.
         general: a log to pre-train on, None for the known part itself.
+        times: (n,) UTC seconds of the events; empty where only their order is known.
     """
 
     profiles: Floats = field(default_factory=lambda: np.ones((0, 1), dtype=np.float32))
@@ -65,12 +69,13 @@ class ProductInputs(SequenceInputs):
     asked: Mapping[str, Queries] = field(default_factory=dict)
     validating: Mapping[str, Queries] = field(default_factory=dict)
     general: "ProductInputs | None" = None
+    times: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def histories(self, targets: Ints) -> Histories:
-        """All that precedes each target (B,), with whose it is."""
+        """All that precedes each target (B,), with whose it is and when the target is taken."""
         found = super().histories(targets)
         owner = np.searchsorted(self.start, targets, side="right") - 1
-        return Histories(found.items, found.start, self.profiles[owner])
+        return Histories(found.items, found.start, self.profiles[owner], self.times[targets] if self.timed else None)
 
     def before(self, queries: Queries) -> Histories:
         """The history of each query."""
@@ -79,7 +84,12 @@ class ProductInputs(SequenceInputs):
         start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         owner = np.repeat(np.arange(len(queries)), lengths)
         within = np.arange(len(owner)) - start[owner]
-        return Histories(self.items[first[owner] + within], start, self.profiles[queries.customer])
+        return Histories(self.items[first[owner] + within], start, self.profiles[queries.customer], queries.moments)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the times of the events are known."""
+        return len(self.times) == len(self.items) > 0
 
     def offered(self, queries: Queries) -> Bools:
         """(Q, I) what may be on the list of each query."""

@@ -189,6 +189,7 @@ def described(
         product_names=("popularity", *names, *(f"word {number}" for number in range(words.shape[1]))),
         group=group,
         allowed=allowed,
+        times=np.zeros(0, np.int64) if spec.interactions.in_order else np.asarray(arrays["timestamp"], dtype=np.int64),
     )
 
 
@@ -338,12 +339,10 @@ def make_queries(
     lengths = end - start[customer]
     q = np.repeat(np.arange(len(customer)), lengths)
     p = start[customer][q] + np.arange(len(q)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    if spec.offers.repeats:
-        held = np.zeros(len(p), dtype=bool)
-    else:
-        ahead = np.minimum(first, len(items) - 1)
-        asked_at = np.where(first < start[1:][customer], time[ahead], NEVER)
-        held = until[p] >= (asked_at[q] if moment is None else moment)
+    asked_at = np.where(first < start[1:][customer], time[np.minimum(first, len(items) - 1)], NEVER)
+    if moment is not None:
+        asked_at = np.full(len(customer), moment)
+    held = np.zeros(len(p), dtype=bool) if spec.offers.repeats else until[p] >= asked_at[q]
     held_pairs = np.unique(q[held] * np.int64(inputs.n_items) + items[p[held]])
     count = np.maximum(last - first, 0)
     r = np.repeat(np.arange(len(customer)), count)
@@ -354,7 +353,8 @@ def make_queries(
     fine = inputs.allowed[inputs.group[customer[row]], product] if len(row) else np.zeros(0, dtype=bool)
     relevant = _grouped(row[fine], product[fine], len(customer))
     rows, codes = np.divmod(held_pairs, max(inputs.n_items, 1))
-    found = Queries(customer, end, relevant, _grouped(rows, codes, len(customer)))
+    moments = asked_at if inputs.timed else None
+    found = Queries(customer, end, relevant, _grouped(rows, codes, len(customer)), moments)
     if moment is not None:
         return found
     return found.of(np.flatnonzero(np.diff(relevant.start) > 0))

@@ -5,11 +5,12 @@ what counts followed within the given days. That nothing follows is churn, that 
 reference date lies that many days before the end of the log, so that its outcomes are known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -26,6 +27,7 @@ TOTALS: Final = (
     *("recency_days", "tenure_days", "days_active", "events_total", "events_last_step", "items_different"),
     *("days_between_events", "recency_per_gap"),
 )
+CUSTOMERS_AT_ONCE: Final = 100_000
 AMOUNT_SUM: Final = "value"
 """Channel of the sum of ``value``, where the log has any."""
 
@@ -86,7 +88,7 @@ def plan_snapshots(
     Raises:
         UserError: a behaviour or attribute that there is none of, or a log too short.
     """
-    layout = plan_layout(log, customers, spec, attributes, more)
+    layout = plan_layout(log[c.BEHAVIOUR].unique(), bool(log[c.VALUE].notna().any()), customers, spec, attributes, more)
     first, end = int(log[c.TIMESTAMP].min()), int(log[c.TIMESTAMP].max()) + 1
     days, apart = round(spec.within_days * DAY), round(spec.days_apart * DAY)
     references = [end - days - apart * back for back in reversed(range(spec.snapshots))]
@@ -100,14 +102,15 @@ def plan_snapshots(
 
 
 def plan_layout(
-    log: pd.DataFrame,
+    behaviours: Iterable[str],
+    has_value: bool,
     customers: pd.DataFrame,
     spec: OutcomeSpec,
     attributes: EntitySpec,
     more: Sequence[MoreColumns] = (),
 ) -> Layout:
-    """Layout of the records of a log; see `plan_snapshots`."""
-    behaviours = sorted(log[c.BEHAVIOUR].unique())
+    """Layout of the records of a log with some behaviours, and values or none; see `plan_snapshots`."""
+    behaviours = sorted(behaviours)
     unknown = [name for name in spec.behaviours if name not in behaviours]
     if unknown:
         raise UserError(
@@ -116,7 +119,6 @@ def plan_layout(
     missing = [name for name in spec.audience.attributes if name not in customers.columns]
     if missing:
         raise UserError(f"'{spec.block}.audience.attributes' names '{missing[0]}', which is no attribute of customers")
-    has_value = bool(log[c.VALUE].notna().any())
     return Layout(
         classes=spec.classes,
         numeric=(*TOTALS, *(name for each in more for name in each.names), *attributes.numeric),
@@ -170,34 +172,61 @@ def snapshot_records(
 
 
 def today_records(
-    log: pd.DataFrame, customers: pd.DataFrame, spec: OutcomeSpec, attributes: EntitySpec
+    events: ir.Table,
+    customers: pd.DataFrame,
+    spec: OutcomeSpec,
+    attributes: EntitySpec,
+    at_once: int = CUSTOMERS_AT_ONCE,
 ) -> RecordTables:
     """Records of the audience at the end of the log, when nothing is known yet of the outcome.
 
     Args:
-        log, customers, spec, attributes: see `plan_snapshots`; the log may be too short for an outcome.
+        events: as the log of `plan_snapshots`, with ``row``; may be too short for an outcome.
+        customers, spec, attributes: see `plan_snapshots`.
+        at_once: customers whose events are in memory together; the records are the same for any number.
 
     Raises:
         UserError: a behaviour or attribute that there is none of, or an audience of nobody.
     """
-    layout, end = plan_layout(log, customers, spec, attributes), int(log[c.TIMESTAMP].max()) + 1
-    known = customers_at(log.sort_values(c.TIMESTAMP, kind="stable"), end, spec, layout, customers)
-    belongs = in_audience(known, spec)
-    if not belongs.any():
+    told = events.aggregate(last=events[c.TIMESTAMP].max(), values=events[c.VALUE].count()).to_pandas().iloc[0]
+    behaviours = events.select(c.BEHAVIOUR).distinct().to_pandas()[c.BEHAVIOUR]
+    layout = plan_layout(behaviours, bool(told["values"]), customers, spec, attributes)
+    profiles = customers.drop_duplicates(c.CUSTOMER_ID)
+    parts, outside, first = [], 0, 1
+    for log, low, high in _by_customers(events, at_once):
+        mine = profiles[(profiles[c.CUSTOMER_ID] >= low) & (profiles[c.CUSTOMER_ID] <= high)]
+        known = customers_at(log, int(told["last"]) + 1, spec, layout, mine)
+        belongs = in_audience(known, spec)
+        parts.append(_arrow(known[belongs].assign(**{c.LABEL: None}), layout, first))
+        outside += int((~belongs).sum())
+        first += len(parts[-1])
+    if first == 1:
         raise UserError(f"nobody belongs to the audience today; widen '{spec.block}.audience'")
-    table = known[belongs].copy()
-    table[c.LABEL] = None
-    return _tables(table, layout, {"outside_the_audience": int((~belongs).sum())})
+    return RecordTables(ibis.memtable(pa.concat_tables(parts)), layout, {"outside_the_audience": outside})
+
+
+def _by_customers(events: ir.Table, at_once: int) -> Iterator[tuple[pd.DataFrame, str, str]]:
+    """Events of some customers, in the order of time, and the first and the last of their ids."""
+    ids = np.sort(events.select(c.CUSTOMER_ID).distinct().to_pandas()[c.CUSTOMER_ID].to_numpy(dtype=object))
+    names = [c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE]
+    for first in range(0, len(ids), at_once):
+        low, high = str(ids[first]), str(ids[min(first + at_once, len(ids)) - 1])
+        part = events.filter(events[c.CUSTOMER_ID].between(low, high))
+        yield part.order_by(c.TIMESTAMP, c.ROW).select(*names).to_pandas(), low, high
 
 
 def _tables(table: pd.DataFrame, layout: Layout, notes: dict[str, int]) -> RecordTables:
-    """Records in their columns; texts are texts, whether there is any or not."""
-    table[c.ROW] = np.arange(1, len(table) + 1)
+    return RecordTables(ibis.memtable(_arrow(table, layout, 1)), layout, notes)
+
+
+def _arrow(table: pd.DataFrame, layout: Layout, first: int) -> pa.Table:
+    """Records in their columns, numbered from ``first``; texts are texts, whether there is any or not."""
+    table[c.ROW] = np.arange(first, first + len(table))
     columns = table[[*c.RECORD_COLUMNS, *layout.columns]]
     texts = dict.fromkeys((c.RECORD_ID, c.CUSTOMER_ID, c.LABEL, *layout.categorical, *layout.sensitive), pa.string())
     found = pa.Table.from_pandas(columns, preserve_index=False)
     schema = pa.schema([pa.field(each.name, texts.get(each.name, each.type)) for each in found.schema])
-    return RecordTables(ibis.memtable(found.cast(schema)), layout, notes)
+    return found.cast(schema).replace_schema_metadata(None)
 
 
 def customers_at(

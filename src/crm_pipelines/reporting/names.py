@@ -68,7 +68,7 @@ MODELS: Final = {
         "CNN-GRU+",
         "paper",
         236,
-        "CNN-GRUs, linear models on n-grams and ordinal ones with a lexicon, cross-fitted and pooled.",
+        "CNN-GRUs and linear models on n-grams and a lexicon, cross-fitted, under a judge.",
     ),
     "tfidf_logistic": ModelName(
         "TF-IDF + logistic", "peer", 150, "Balanced logistic regression on word and character n-grams."

@@ -34,6 +34,12 @@ _PAIRS: Final = (
     "and F1 are on as many products drawn at random as products taken (it names no sampling); to say yes always has F1 "
     ".667 there, and a high figure says little about a list."
 )
+_VERDICTS: Final = {
+    "better": "helps",
+    "worse": "does harm",
+    "even": "does not help measurably",
+    "unknown": "is not known to help",
+}
 
 
 def recommendation_tables(pipeline: PipelineResults, source: str, anchor: str) -> tuple[PaperTable, ...]:
@@ -219,8 +225,7 @@ def _what_helps(comparisons: pd.DataFrame) -> list[str]:
         name = names.get(str(row[VARIANT]))
         if name is None or isnan(row["difference"]):
             continue
-        words = {"better": "helps", "worse": "does harm", "even": "does not help measurably", "unknown": "is not known"}
-        verdict = words[outcome(-row["high"], -row["low"])]
+        verdict = _VERDICTS[outcome(-row["high"], -row["low"])]
         said.append(
             f"{name}: {verdict} in NDCG@10, {signed(-row['difference'])} {interval(-row['high'], -row['low'])}."
         )
@@ -251,12 +256,19 @@ def _transfer(pipeline: PipelineResults, anchor: str) -> PaperTable | None:
         Head("From scratch", "NDCG@10"),
         Head("Difference", "95 % interval"),
     )
+    log = str(frame["pretrained_on"].iloc[0])
     return PaperTable(
         anchor,
         "What pre-training gives, by how much there is to learn from",
-        "Product Transformer, pre-trained on another catalogue and then fine-tuned on a share of this source's "
-        "customers, beside the same network from scratch. No id is shared; a product is known by its attributes.",
+        f"Product Transformer, pre-trained on a general log ({log}) and then fine-tuned on a share of this source's "
+        "customers, beside the same network from scratch. Where the log is another catalogue, no id is shared and a "
+        "product is known by its attributes; where it is the source's own, what is asked is not in it.",
         (Table("Learning curves", "Share of the training customers", heads, tuple(rows), "Means over seeds."),),
+        notes=tuple(
+            f"At {100 * r['share']:g} % of the customers pre-training "
+            f"{_VERDICTS[outcome(r['low'], r['high'])]}, {signed(r['difference'])} {interval(r['low'], r['high'])}."
+            for r in frame.to_dict("records")
+        ),
         lines=_transfer_lines(frame),
     )
 

@@ -100,7 +100,7 @@ TABLE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "pain_points": ("theme", "documents", "share", "negative", "expected_negative", "lift", "trend"),
     "acceptance": (MODEL, "part", "bin", "stated", "observed", "pairs", "taken", "customers", "customers_taking"),
     "transfer": (
-        *(PROTOCOL, "share", "customers", "events", "with_transfer", "without_transfer"),
+        *(PROTOCOL, "pretrained_on", "share", "customers", "events", "with_transfer", "without_transfer"),
         *("difference", "low", "high", N),
     ),
     "explanations": (*_EXPLAINED, "rank", "side", "past_event", "past_item", "past_behaviour", "days_ago", "weight"),

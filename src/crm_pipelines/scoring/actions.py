@@ -20,6 +20,8 @@ ODD: Final = 0.1
 UNDECIDED: Final = (0.35, 0.65)
 """Between these probabilities it is a toss-up."""
 LIKELY: Final = 0.5
+AT_ONCE: Final = 100_000
+"""Customers whose reasons are put into words together."""
 
 TOLD: Final = ("segment", "themes", "top_products")
 MEASURED: Final = ("sentiment_now", "sentiment_trend", "purchase_probability")
@@ -80,9 +82,7 @@ def customer_actions(
         table[name] = table[name].astype("object").where(table[name].notna(), "")
     table["data"] = _data(table)
     table["confidence"] = _confidence(table)
-    words = _reasons(table, reasons)
-    for place in range(3):
-        table[f"reason_{place + 1}"] = [each[place] if place < len(each) else "" for each in words]
+    table = table.join(_reason_columns(table, reasons))
     for step in range(1, STEPS + 1):
         table[f"action_{step}"] = table[f"after_{step}"]
     chances = [name for name in behaviour.columns if name.startswith(PROBABILITY_PREFIX)]
@@ -153,6 +153,19 @@ def _confidence(table: pd.DataFrame) -> list[str]:
     short = (table["data"] != ENOUGH).to_numpy() | (odd > ODD)
     decided = ~np.isnan(chance) & ((chance < UNDECIDED[0]) | (chance > UNDECIDED[1]))
     return [str(level) for level in np.select([short, decided], [LOW, HIGH], MEDIUM)]
+
+
+def _reason_columns(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The reasons side by side, empty where there are fewer; lists of words are made for some customers at a time."""
+    parts = []
+    for first in range(0, max(len(table), 1), AT_ONCE):
+        words = _reasons(table.iloc[first : first + AT_ONCE], most)
+        columns = {
+            f"reason_{place + 1}": pd.Series([each[place] if place < len(each) else "" for each in words], dtype="str")
+            for place in range(3)
+        }
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True).set_index(table.index)
 
 
 def _reasons(table: pd.DataFrame, most: int) -> list[list[str]]:

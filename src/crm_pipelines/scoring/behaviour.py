@@ -61,15 +61,17 @@ class Log:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a long log is read by networks that look at past events one by one; as in training.
+    """Which past events get features; as in training.
 
     Attributes:
         everything_up_to: events of a log up to which all of them get features.
         latest: of a longer one so many labelled events, the latest.
+        past: whether the model reads features of past events at all, not only of today's queries.
     """
 
     everything_up_to: int
     latest: int
+    past: bool = True
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,10 @@ def build_today(
         classes,
         spec.interactions.context,
     )
+    store.save(folder / "store")
+    store = EventStore.load(folder / "store")  # as long as the log: the system may take mapped pages back
     n = len(store) - m
+    del table, item, category, time, rows, nothing
     queries = np.arange(n, len(store))
     labels = store.labels
     labels[queries] = -1
@@ -150,7 +155,7 @@ def build_today(
     if len(store) > limits.everything_up_to:
         labels[labelled[: -limits.latest]] = -1
         labelled = labelled[-limits.latest :]
-    featured = np.concatenate([labelled, queries])
+    featured = np.concatenate([labelled, queries]) if limits.past else queries
     offset, unit = spec.interactions.utc_offset_hours, spec.time_unit
     names, streamed = stream_features(store, featured, folder, offset, unit)
     path = folder / "features.npy"

@@ -1,6 +1,7 @@
 """What the pipelines keep for scoring, once their models are fitted."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +13,7 @@ from crm_pipelines.benchmark.kept import best_run
 from crm_pipelines.config import SourceSpec
 from crm_pipelines.evaluation.calibration import apply_temperature
 from crm_pipelines.evaluation.rules import fit_rules
-from crm_pipelines.models.registry import behaviour_model
+from crm_pipelines.models.registry import behaviour_model, reads_past_features
 from crm_pipelines.preparation.encoders import Encoders
 from crm_pipelines.runs import StoredRun
 from crm_pipelines.scoring.behaviour import Limits, Log, build_today
@@ -41,6 +42,7 @@ def keep_behaviour(
     ids = log.customer_ids()
     draw = np.random.default_rng(0).permutation(len(ids))[: parameters.sample]
     temperature = fit_rules(run.predictions(), run.manifest["majority"]).temperature
+    limits = replace(limits, past=reads_past_features(str(run.manifest[c.MODEL])))
     with TemporaryDirectory(prefix="crm_pipelines-") as folder:
         today = build_today(log, ids[np.sort(draw)], encoders, spec, limits, Path(folder), value_scale)
         rows = np.arange(len(today.customer_ids))

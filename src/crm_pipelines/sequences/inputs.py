@@ -18,11 +18,13 @@ class Histories:
         items: (n,) int64 codes, each history oldest first.
         start: (B + 1,) int64; history b is ``items[start[b]:start[b + 1]]``, possibly empty.
         profiles: (B, F) float32 encoded attributes of whose history each is; None where nothing is known of them.
+        moments: (B,) UTC seconds at which it is asked what follows; None where only the order of events is known.
     """
 
     items: Ints
     start: Ints
     profiles: NDArray[np.float32] | None = None
+    moments: Ints | None = None
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int] | Ints]) -> Self:
@@ -45,7 +47,8 @@ class Histories:
         first, last, _ = rows.indices(len(self))
         start = self.start[first : last + 1]
         profiles = None if self.profiles is None else self.profiles[first:last]
-        return Histories(self.items[start[0] : start[-1]], start - start[0], profiles)
+        moments = None if self.moments is None else self.moments[first:last]
+        return Histories(self.items[start[0] : start[-1]], start - start[0], profiles, moments)
 
     def last(self, width: int) -> tuple[Ints, NDArray[np.bool_]]:
         """The latest ``width`` items, right-aligned: codes (B, width), 0 where there is none, and where there is one.
@@ -65,7 +68,7 @@ class Histories:
         kept = self.start[1:][self.owner] - np.arange(len(self.items)) != back
         lengths = np.bincount(self.owner[kept], minlength=len(self))
         start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return Histories(self.items[kept], start, self.profiles)
+        return Histories(self.items[kept], start, self.profiles, self.moments)
 
     def extended(self, rows: Ints, more: Ints) -> "Histories":
         """Histories ``rows`` (N,), each with ``more`` (N, S) items behind it."""
@@ -78,7 +81,8 @@ class Histories:
         items[start[owner] + within] = self.items[self.start[rows][owner] + within]
         for step in range(more.shape[1]):
             items[ends - more.shape[1] + step] = more[:, step]
-        return Histories(items, start, None if self.profiles is None else self.profiles[rows])
+        profiles = None if self.profiles is None else self.profiles[rows]
+        return Histories(items, start, profiles, None if self.moments is None else self.moments[rows])
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,8 @@ def build(log: pd.DataFrame, customers: pd.Series, where: str, alone: bool = Fal
     Raises:
         UserError: no customer has two events, so that there is nothing to predict.
     """
-    ids = log[c.CUSTOMER_ID].to_numpy(dtype=str)
-    names, customer = np.unique(ids, return_inverse=True)
-    item_names, item = np.unique(log[c.ITEM_ID].to_numpy(dtype=str), return_inverse=True)
+    customer, names = pd.factorize(log[c.CUSTOMER_ID].astype("str"), sort=True)
+    item, item_names = pd.factorize(log[c.ITEM_ID].astype("str"), sort=True)
     order = np.argsort(customer, kind="stable")
     customer, item, time = customer[order], item[order], log[c.TIMESTAMP].to_numpy(dtype=np.int64)[order]
     again = np.zeros(len(item), dtype=bool)
@@ -87,8 +86,8 @@ def build(log: pd.DataFrame, customers: pd.Series, where: str, alone: bool = Fal
         "items": item.astype(np.int64),
         "start": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         "timestamp": time,
-        "customer_ids": names.astype(str),
-        "item_ids": item_names.astype(str),
+        "customer_ids": names.to_numpy(dtype=str),
+        "item_ids": item_names.to_numpy(dtype=str),
     }
     return Sequences(arrays, pd.DataFrame(report, columns=["step", "reason", "rows"]))
 

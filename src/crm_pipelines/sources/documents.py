@@ -84,6 +84,7 @@ def _read_part(raw: RawFolder, part: DocumentsSpec, name: str, where: str) -> tu
         rules.append(timestamps.rule(names[c.TIMESTAMP], text[c.TIMESTAMP], seconds, part.timestamp_format))
         questions |= timestamps.questions(text[c.TIMESTAMP], part.timestamp_format)
     label: ir.Value = ibis.null("string")
+    grade: ir.Value = ibis.null("float64")
     if part.rating_classes:
         rating = cells.number(text[RATING])
         rules.append(cells.number_rule(names[RATING], table.table[names[RATING]]))
@@ -91,6 +92,7 @@ def _read_part(raw: RawFolder, part: DocumentsSpec, name: str, where: str) -> tu
         outside = (rating < part.lowest_rating) | (rating > max(bounds.values()))
         rated = ibis.cases(*((rating <= bound, sentiment) for sentiment, bound in bounds.items()))
         label = outside.ifelse(ibis.null("string"), rated)
+        grade = outside.ifelse(ibis.null("float64"), rating.cast("float64"))
         questions["rating_outside_scale"] = outside.fill_null(False).sum()
     elif part.labels:
         label = _mapped(table, names[c.LABEL], text[c.LABEL], part.labels, f"'labels' of {where}")
@@ -118,6 +120,7 @@ def _read_part(raw: RawFolder, part: DocumentsSpec, name: str, where: str) -> tu
         c.SUMMARY: text.get(c.SUMMARY, nothing),
         c.TEXT: text.get(c.TEXT, nothing),
         c.LABEL: label,
+        c.GRADE: grade,
         c.ROW: table.row(),
     }
     outside_scale = int(answers.get("rating_outside_scale") or 0)

@@ -48,6 +48,14 @@ class Prepared(Protocol):
         ...
 
 
+class Classes(Protocol):
+    """Class of every id; a tensor, or what reads like one."""
+
+    def __getitem__(self, ids: Tensor, /) -> Tensor:
+        """Classes (B,) of ids (B,), int64."""
+        ...
+
+
 class Log(Protocol):
     """Inputs as tensors."""
 
@@ -57,7 +65,7 @@ class Log(Protocol):
         ...
 
     @property
-    def label(self) -> Tensor:
+    def label(self) -> "Classes":
         """Class of every id."""
         ...
 

@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from crm_pipelines.documents.inputs import TextInputs
 from crm_pipelines.errors import UserError
+from crm_pipelines.models.layers.ngram_questions import NGramQuestions, QuestionParameters
 from crm_pipelines.models.registry import TEXT_MODELS, text_code_of, text_model
 
 LINEAR = {"ngrams": {"words": 1, "characters": [3, 3], "bits": 12}}
@@ -24,7 +25,7 @@ SMALL = {
     "svm": LINEAR,
     "tfidf_logistic": LINEAR,
     "cnn_gru": NETWORK,
-    "cnn_gru_plus": {**NETWORK, "parts": 2, "linear": LINEAR, "ordinal": LINEAR},
+    "cnn_gru_plus": {**NETWORK, "parts": 2, "questions": LINEAR},
 }
 BLIND = {"majority"}
 
@@ -142,6 +143,23 @@ def test_documents_the_pool_has_learnt_from_are_scored_by_members_that_had_not_s
     known = np.concatenate([inputs.train, inputs.validation])
     right = model.predict_proba(inputs, known).argmax(axis=1) == inputs.labels[known]
     assert right.mean() < 0.6  # a linear model alone learns random labels of such documents by heart
+
+
+def test_marks_finer_than_classes_are_asked_about_one_by_one():
+    inputs = data()
+    stars = np.array([1, 3, 4])[inputs.labels] + (np.arange(len(inputs)) % 2) * (inputs.labels != 1)  # 1 to 5
+    for grades, questions in ((stars, 7), (inputs.labels, 5), (np.where(stars > 4, np.nan, stars), 5)):
+        asked = NGramQuestions(QuestionParameters(**LINEAR), 1)
+        known = dataclasses.replace(inputs, grades=np.asarray(grades, dtype=np.float64))
+        assert asked.fit(known).shape == (len(inputs.train), questions)
+        assert asked.said(known, inputs.test).shape == (len(inputs.test), questions)
+
+
+def test_scores_are_those_of_the_matrix_that_is_not_made():
+    model, inputs = fitted("tfidf_logistic")[0], data()
+    matrix = model.ngrams.transform(inputs, inputs.test)
+    expected = matrix @ model.coefficients.T + model.intercept
+    np.testing.assert_allclose(model.scores(inputs, inputs.test), expected, atol=1e-4)
 
 
 def test_the_code_of_a_model_is_what_it_imports():

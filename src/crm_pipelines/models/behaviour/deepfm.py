@@ -56,8 +56,8 @@ class DeepFMNetwork(nn.Module):
     def forward(self, log: EventLog, events: Tensor) -> Tensor:
         """Logits (B, C) of events (B,)."""
         customer, item = log.customer[events], log.item[events]
-        x_u = self.customers(log.customer_static[customer], log.customer_codes[customer])  # (B, entity)
-        x_i = self.items(log.item_static[item], log.item_codes[item])
+        x_u = self.customers(log.customer_static, log.customer_codes, customer)  # (B, entity)
+        x_i = self.items(log.item_static, log.item_codes, item)
         logits: Tensor = self.deepfm(torch.cat([x_u, x_i], dim=1), self.scaling(log.features(events))).logits
         return logits
 

@@ -63,10 +63,10 @@ class GRUNetwork(nn.Module):
         """State (B, width) of one side's entity before each of ``events`` (B,)."""
         if side == "customer":
             customer = log.customer[events]
-            own = self.customers(log.customer_static[customer], log.customer_codes[customer])  # (B, entity)
+            own = self.customers(log.customer_static, log.customer_codes, customer)  # (B, entity)
         else:
             item = log.item[events]
-            own = self.items(log.item_static[item], log.item_codes[item])
+            own = self.items(log.item_static, log.item_codes, item)
         start = torch.tanh(self.begin[side](own))  # (B, width)
         out = start  # where there are no events
         for rows, k in log.by_length(side, events, self.config.neighbours):

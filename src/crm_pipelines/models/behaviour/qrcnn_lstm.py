@@ -99,8 +99,8 @@ class QRCNNLSTMNetwork(nn.Module):
         """Logits (B, C) and pooled local features h(x) (B, J) of events (B,)."""
         x = self.scaling(log.features(events))  # (B, 2 F)
         customer, item = log.customer[events], log.item[events]
-        x_u = self.customers(log.customer_static[customer], log.customer_codes[customer])  # (B, entity)
-        x_i = self.items(log.item_static[item], log.item_codes[item])
+        x_u = self.customers(log.customer_static, log.customer_codes, customer)  # (B, entity)
+        x_i = self.items(log.item_static, log.item_codes, item)
         tokens, past = self.tokens(log, "customer", events, self.config.neighbours, self.customers, self.items)
         sequence = self.encoder(tokens, past.mask)
         queries = torch.stack([x_u, x_i, self.situation(x)], dim=1)  # (B, 3, entity)

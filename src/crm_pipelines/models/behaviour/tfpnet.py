@@ -175,8 +175,8 @@ class TFPNetwork(nn.Module):
         c = self.config
         x = self.scaling(log.features(events))
         customer, item = log.customer[events], log.item[events]
-        x_u = self.customers(log.customer_static[customer], log.customer_codes[customer])
-        x_i = self.items(log.item_static[item], log.item_codes[item])
+        x_u = self.customers(log.customer_static, log.customer_codes, customer)
+        x_i = self.items(log.item_static, log.item_codes, item)
         parts = [x_u, x_i]
         attention: dict[str, tuple[Tensor, Tensor]] = {}
         if c.tgat:
@@ -253,9 +253,10 @@ class TFPNet(NeuralModel):
             assert self._bank is not None
             self._seeded = True
             if self.config.seeding:
-                log, known = self._bank.log, self._train
+                log = self._bank.log
                 self.network.prototypes.seed(
-                    self._bank.vectors[known], log.label[known], self._segment[log.customer[known]]
+                    (vectors, log.label[events], self._segment[log.customer[events]])
+                    for events, vectors in self._bank.parts(self._train)
                 )
 
     def finish(self, inputs: EventInputs, log: EventLog) -> None:
@@ -291,7 +292,7 @@ class TFPNet(NeuralModel):
         bank = self._new_bank(log)
         if self.config.protonet and self.config.shrinkage:
             self.network.eval()
-            labelled = torch.nonzero(log.label >= 0).squeeze(1)
+            labelled = torch.nonzero(log.label.rows >= 0).squeeze(1)
             if log.inputs.featured is not None:  # of a long log only some events have features
                 labelled = labelled[torch.isin(labelled, torch.from_numpy(np.array(log.inputs.featured)))]
             with torch.no_grad():

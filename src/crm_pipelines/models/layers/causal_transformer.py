@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from crm_pipelines.config import Parameters
+from crm_pipelines.models.layers.full_softmax import full_softmax_loss
 from crm_pipelines.models.layers.sequence_log import Rows
 
 
@@ -122,6 +123,13 @@ class CausalTransformer(nn.Module):
             out: Tensor = self.readout(states)
             return out
         return nn.functional.linear(states, self.items.weight, self.offset)
+
+    def loss(self, states: Tensor, targets: Tensor) -> Tensor:
+        """Mean cross-entropy of a softmax over all items, of states (N, d) that are followed by targets (N,)."""
+        if self.readout is not None:
+            return full_softmax_loss(states, self.readout.weight, self.readout.bias, targets)
+        assert self.offset is not None
+        return full_softmax_loss(states, self.items.weight, self.offset, targets)
 
     def attention(self, rows: Rows) -> list[Tensor]:
         """Attention (B, H, T, T) of each block."""

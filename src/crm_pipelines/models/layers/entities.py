@@ -24,11 +24,31 @@ class EntityEmbedding(nn.Module):
         self.project = nn.Linear(static, width) if static else None
         self.width, self.unknown = width, unknown
 
-    def forward(self, static: Tensor, codes: Tensor) -> Tensor:
-        """(..., static), (..., columns) -> (..., width)."""
+    def forward(self, static: Tensor, codes: Tensor, ids: Tensor) -> Tensor:
+        """Vectors (..., width) of the entities ``ids`` (...), among all with (n, static) and (n, columns).
+
+        Histories meet the same entity many times, so each distinct one is projected once.
+        """
+        if ids.dim() == 1:
+            return self._embed(static[ids], codes[ids])
+        distinct, place = _distinct(ids, len(static))
+        return take(self._embed(take(static, distinct), take(codes, distinct)), place)
+
+    def _embed(self, static: Tensor, codes: Tensor) -> Tensor:
+        """(m, width) of m entities."""
         if self.training and self.unknown > 0 and codes.numel():
             codes = codes * (torch.rand(codes.shape, device=codes.device) >= self.unknown)
-        out: Tensor = static.new_zeros(*static.shape[:-1], self.width) if self.project is None else self.project(static)
+        out: Tensor = static.new_zeros(len(static), self.width) if self.project is None else self.project(static)
         for column, table in enumerate(self.tables):
-            out = out + take(table.weight, codes[..., column])  # type: ignore[arg-type]
+            out = out + take(table.weight, codes[:, column])  # type: ignore[arg-type]
         return out
+
+
+def _distinct(ids: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Distinct ``ids`` (m,) below ``n`` in ascending order, and the place of each of ``ids`` among them."""
+    if n > 32 * ids.numel():  # sorting the ids is then less work than going through all entities
+        found, place = torch.unique(ids, return_inverse=True)
+        return found, place
+    met = torch.zeros(n, dtype=torch.bool, device=ids.device)
+    met[ids.flatten()] = True
+    return torch.nonzero(met).squeeze(1), take(torch.cumsum(met, dim=0) - 1, ids)

@@ -1,12 +1,15 @@
 """The event store as tensors, and the tokens that attention reads from it.
 
-All arrays sit on one device; a batch's histories are two gathers per attribute and never a loop over events.
+All arrays sit on one device; a batch's histories are two gathers per attribute and never a loop over events. On a CPU
+the columns of the log are the store's own, memory-mapped arrays: an event takes seven bytes of memory beside them.
 """
 
-from typing import NamedTuple
+import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from crm_pipelines.events.index import EventIndex
@@ -32,22 +35,54 @@ class History(NamedTuple):
     rate: Tensor
 
 
+class Column:
+    """A number of every event, kept as narrow as it may be and read as networks take it.
+
+    Args:
+        rows: (N,) of any type; not written to, since it may be a read-only map of a file.
+        dtype: of what is read.
+    """
+
+    def __init__(self, rows: Tensor, dtype: torch.dtype = torch.int64) -> None:
+        self.rows, self.dtype = rows, dtype
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.rows)
+
+    def __getitem__(self, events: Tensor | slice) -> Tensor:
+        """Numbers of events of any shape."""
+        return (self.rows[events] if isinstance(events, slice) else take(self.rows, events)).to(self.dtype)
+
+
 class _Side:
     """One event index as tensors."""
 
     def __init__(self, index: EventIndex, device: torch.device) -> None:
-        group = np.asarray(index.group, dtype=np.int64)
-        self.start = _tensor(np.asarray(index.indptr)[group], device)
-        self.end = _tensor(np.asarray(index.end), device)
-        self.events = _tensor(np.asarray(index.events), device)
+        self.first = _mapped(index.indptr, device)
+        self.group, self.end = Column(_mapped(index.group, device)), Column(_mapped(index.end, device))
+        self.events = Column(_mapped(index.events, device))
+
+    def start(self, events: Tensor) -> Tensor:
+        """Slot (B,) at which the history of each event (B,) begins."""
+        return take(self.first, self.group[events])
 
 
 def _tensor(array: np.ndarray, device: torch.device, dtype: type = np.int64) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=dtype)).to(device)
 
 
-def take(rows: Tensor, ids: Tensor) -> Tensor:
+def _mapped(array: NDArray[Any], device: torch.device) -> Tensor:
+    """The array itself as a tensor where that is possible, so that what is mapped stays on disk until it is read."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nothing writes
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+
+def take(rows: Tensor | Column, ids: Tensor) -> Tensor:
     """``rows[ids]`` for ids of any shape; several times as fast on a CPU, backward too."""
+    if isinstance(rows, Column):
+        return rows[ids]
     return rows.index_select(0, ids.flatten()).view(*ids.shape, *rows.shape[1:])
 
 
@@ -55,8 +90,8 @@ class EventLog:
     """Tensors of one prepared log.
 
     Attributes:
-        customer, item, behaviour, category: per event (N,), int64.
-        label: class to predict (N,), -1 for context events.
+        customer, item, behaviour, category: per event (N,).
+        label: class to predict (N,), -1 for context events. time: seconds (N,).
         value: standardised value per event (N,), 0 where missing; has_value: 1 where present.
         customer_static, item_static: (entities, width) float32; customer_codes, item_codes: (entities, columns).
     """
@@ -65,18 +100,17 @@ class EventLog:
         self.device = torch.device(device)
         store = inputs.store
         self.inputs = inputs
-        self.customer = _tensor(store.customer, self.device)
-        self.item = _tensor(store.item, self.device)
-        self.behaviour = _tensor(store.behaviour, self.device)
-        self.category = _tensor(store.category, self.device)
-        self.label = _tensor(inputs.labels, self.device)
-        self.time = _tensor(store.timestamp, self.device)
+        self.customer = Column(_mapped(store.customer, self.device))
+        self.item = Column(_mapped(store.item, self.device))
+        self.behaviour = Column(_mapped(store.behaviour, self.device))
+        self.category = Column(_mapped(store.category, self.device))
+        self.label = Column(_tensor(inputs.labels, self.device, np.int16))
+        self.time = _mapped(store.timestamp, self.device)
         self.unit = float(inputs.time_unit)
-        value = np.array(store.value, dtype=np.float32)
-        known = np.isfinite(value)
+        known = np.isfinite(store.value)
         mean, deviation = inputs.training_scale
-        self.value = _tensor(np.where(known, (value - mean) / deviation, 0.0), self.device, np.float32)
-        self.has_value = _tensor(known, self.device, np.float32)
+        self.value = _tensor(np.where(known, (store.value - mean) / deviation, 0.0), self.device, np.float32)
+        self.has_value = Column(_tensor(known, self.device, np.bool_), torch.float32)
         self.customer_static = _tensor(inputs.customer_static, self.device, np.float32)
         self.item_static = _tensor(inputs.item_static, self.device, np.float32)
         self.customer_codes = _tensor(inputs.customer_codes, self.device)
@@ -95,7 +129,7 @@ class EventLog:
         A group is formed only where it is large enough to be worth its calls.
         """
         index = self._sides[side]
-        length = (index.end[events] - index.start[events]).clamp(max=k)
+        length = (index.end[events] - index.start(events)).clamp(max=k)
         groups = []
         below = -1
         for longest in sorted({0, -(-k // 4), k}):
@@ -108,7 +142,7 @@ class EventLog:
     def history(self, side: str, events: Tensor, k: int) -> History:
         """Gather the latest ``k`` events of the ``side``'s entity strictly before each of ``events`` (B,)."""
         index = self._sides[side]
-        start, end = index.start[events], index.end[events]
+        start, end = index.start(events), index.end[events]
         slots = end.unsqueeze(1) + torch.arange(-k, 0, device=self.device)
         mask = slots >= start.unsqueeze(1)
         ids = take(index.events, slots.clamp(min=0)) * mask

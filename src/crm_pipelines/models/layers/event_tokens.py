@@ -54,11 +54,11 @@ class EventTokens(nn.Module):
         if side == "customer":  # the neighbours of a customer are items
             other = take(log.item, past.events)  # (B, K)
             same = other == log.item[events].unsqueeze(1)
-            entity = items(take(log.item_static, other), take(log.item_codes, other))
+            entity = items(log.item_static, log.item_codes, other)
         else:
             other = take(log.customer, past.events)
             same = other == log.customer[events].unsqueeze(1)
-            entity = customers(take(log.customer_static, other), take(log.customer_codes, other))
+            entity = customers(log.customer_static, log.customer_codes, other)
         if context is not None:
             entity = entity + context(past)
         category = log.category[events].unsqueeze(1)

@@ -68,7 +68,10 @@ def largest(matrix: NDArray[np.float32], kept: int) -> csr_matrix:
     n = matrix.shape[1]
     if kept >= n:
         return csr_matrix(matrix)
-    columns = np.argpartition(-np.abs(matrix), kept, axis=1)[:, :kept]
+    columns = np.empty((len(matrix), kept), dtype=np.int64)
+    for first in range(0, len(matrix), CHUNK):  # the places of a whole matrix of 12,000 items are 1.2 GB
+        rows = slice(first, first + CHUNK)
+        columns[rows] = np.argpartition(-np.abs(matrix[rows]), kept, axis=1)[:, :kept]
     columns.sort(axis=1)
     values = np.take_along_axis(matrix, columns, axis=1)
     start = np.arange(0, kept * len(matrix) + 1, kept)

@@ -65,10 +65,10 @@ class NeighbourContext(nn.Module):
         """(n, width) the entity of each event (n,) by what came before the event."""
         if side == "customer":
             entity = log.customer[events]
-            query = customers(take(log.customer_static, entity), take(log.customer_codes, entity))
+            query = customers(log.customer_static, log.customer_codes, entity)
         else:
             entity = log.item[events]
-            query = items(take(log.item_static, entity), take(log.item_codes, entity))
+            query = items(log.item_static, log.item_codes, entity)
         order, embedded = [], []
         for rows, k in log.by_length(side, events, self.neighbours):
             order.append(rows)

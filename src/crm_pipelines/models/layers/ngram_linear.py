@@ -29,12 +29,14 @@ class NGramLinear:
     name: ClassVar[str]
     Config: ClassVar[type[Parameters]]
     reads_words: ClassVar[bool] = False
+    cross_fitted: ClassVar[bool] = False
 
     def __init__(self, config: Any, seed: int = 42) -> None:
         self.config, self.seed = config, seed
         self.ngrams = WeightedNGrams(self._parameters())
         self.coefficients = np.zeros((0, 0), dtype=np.float32)
         self.intercept = np.zeros(0)
+        self._tables: list[np.ndarray] | None = None
 
     def _parameters(self) -> NGramParameters:
         parameters: NGramParameters = self.config.ngrams
@@ -58,14 +60,16 @@ class NGramLinear:
             warnings.simplefilter("ignore", ConvergenceWarning)
             estimator.fit(x, labels)
         self.coefficients, self.intercept = full_coefficients(estimator, classes)
+        self._tables = None
 
     def scores(self, inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
         """Scores (B, C) of document rows (B,)."""
+        if self._tables is None:
+            self._tables = self.ngrams.spread(self.coefficients)
         out = np.zeros((len(rows), len(self.intercept)))
-        transposed = np.ascontiguousarray(self.coefficients.T)
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
-            out[start : start + len(part)] = self.ngrams.transform(inputs, part) @ transposed + self.intercept
+            out[start : start + len(part)] = self.ngrams.scores(inputs, part, self._tables) + self.intercept
         return out
 
     def predict_proba(self, inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
@@ -81,6 +85,7 @@ class NGramLinear:
         """Take over what :meth:`state` gave."""
         self.coefficients, self.intercept = state["coefficients"].numpy(), state["intercept"].numpy()
         self.ngrams.restore(state)
+        self._tables = None
 
     def save(self, directory: Path) -> None:
         """Write frequencies and coefficients."""

@@ -6,6 +6,8 @@ embedded members, a query belongs to the nearest. Here each class holds one prot
 p' = (n0 p + sum of support) / (n0 + n), an empirical-Bayes mean with prior weight n0.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -29,23 +31,25 @@ class Prototypes(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     @torch.no_grad()
-    def seed(self, embedded: Tensor, labels: Tensor, segment: Tensor) -> None:
+    def seed(self, parts: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
         """Put each prototype at the mean of its class and segment; a pair without members takes its class's mean.
 
         Args:
-            embedded: refined vectors of training events (N, d).
-            labels: their classes (N,).
-            segment: segment of their customers (N,), -1 where unknown.
+            parts: of the training events, some at a time: refined vectors (N, d), classes (N,), and segment of the
+                customers (N,), -1 where unknown.
         """
-        classes, segments, _ = self.centres.shape
-        for c in range(classes):
-            members = labels == c
-            if not members.any():
-                continue
-            overall = embedded[members].mean(dim=0)
-            for s in range(segments):
-                chosen = members & (segment == s)
-                self.centres[c, s] = embedded[chosen].mean(dim=0) if chosen.any() else overall
+        classes, segments, width = self.centres.shape
+        # The last column is of those whose segment is unknown: they count for their class only.
+        total = self.centres.new_zeros(classes * (segments + 1), width, dtype=torch.float64)
+        count = total.new_zeros(classes * (segments + 1), 1)
+        for embedded, labels, segment in parts:
+            place = labels * (segments + 1) + torch.where(segment < 0, segments, segment)
+            total.index_add_(0, place, embedded.double())
+            count.index_add_(0, place, count.new_ones(len(place), 1))
+        total, count = total.view(classes, segments + 1, width), count.view(classes, segments + 1, 1)
+        overall = total.sum(dim=1, keepdim=True) / count.sum(dim=1, keepdim=True)
+        mean = torch.where(count > 0, total / count, overall)[:, :segments]
+        self.centres.copy_(torch.where(count.sum(dim=1, keepdim=True) > 0, mean, self.centres))
 
     def forward(self, query: Tensor, support_sum: Tensor | None = None, support_count: Tensor | None = None) -> Tensor:
         """Logits (B, C) of queries (B, d) given the entities' support.

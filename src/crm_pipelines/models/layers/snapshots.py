@@ -200,8 +200,8 @@ class NodeInputs(nn.Module):
         customer, item = graph.nodes[customers], graph.nodes[items] - log.n_customers
         out = torch.empty(len(graph.nodes), self.customers.width, device=graph.nodes.device)
         parts = (
-            (customers, self.customers(log.customer_static[customer], log.customer_codes[customer]), self.activity[0]),
-            (items, self.items(log.item_static[item], log.item_codes[item]), self.activity[1]),
+            (customers, self.customers(log.customer_static, log.customer_codes, customer), self.activity[0]),
+            (items, self.items(log.item_static, log.item_codes, item), self.activity[1]),
         )
         for rows, attributes, active in parts:
             out = out.index_copy(0, rows, attributes + active(graph.activity[rows]))

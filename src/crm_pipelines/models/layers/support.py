@@ -1,10 +1,18 @@
 """The support of a query: refined vectors of what its customer and its item did before, by class."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from crm_pipelines.models.layers.event_log import EventLog, take
 from crm_pipelines.training.ranks import gathered
+
+STORED = torch.float16
+"""Type of kept vectors, half as large as what they are computed with; sums of them are taken in float32."""
+AT_ONCE = 65_536
+"""Vectors read together."""
 
 
 class SupportBank:
@@ -12,6 +20,8 @@ class SupportBank:
 
     The vector of an event depends on what lies before that event only, and a query gathers events strictly
     before itself, so the bank cannot carry anything backwards in time.
+
+    It has room for the events with features: no other event can be encoded (decision 014).
 
     Args:
         log: the log of n events.
@@ -21,16 +31,35 @@ class SupportBank:
     """
 
     def __init__(self, log: EventLog, width: int, classes: int, support: int) -> None:
-        n = len(log.customer)
+        n, featured = len(log.customer), log.inputs.featured
         self.log, self.classes, self.support = log, classes, support
-        self.vectors = torch.zeros(n, width, device=log.device)
+        self._row: Tensor | None = None
+        if featured is not None:
+            self._row = torch.zeros(n, dtype=torch.int32, device=log.device)
+            self._row[torch.from_numpy(np.array(featured)).to(log.device)] = torch.arange(
+                len(featured), dtype=torch.int32, device=log.device
+            )
         self.known = torch.zeros(n, dtype=torch.bool, device=log.device)
+        self._vectors = torch.zeros(n if featured is None else len(featured), width, dtype=STORED, device=log.device)
 
     def put(self, events: Tensor, vectors: Tensor) -> None:
         """Keep the vectors (B, d) of events (B,), without their gradient; all that train together keep the same."""
         events, vectors = gathered(events, vectors.detach())
-        self.vectors[events] = vectors
+        most = torch.finfo(STORED).max
+        self._vectors[self._rows(events)] = vectors.clamp(-most, most).to(STORED)
         self.known[events] = True
+
+    def vectors(self, events: Tensor) -> Tensor:
+        """Kept vectors of events of any shape, (..., d) float32; of one that is not known they mean nothing."""
+        return take(self._vectors, self._rows(events)).float()
+
+    def parts(self, events: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Events (n,) with their vectors, some at a time."""
+        for some in torch.split(events, AT_ONCE):
+            yield some, self.vectors(some)
+
+    def _rows(self, events: Tensor) -> Tensor:
+        return events if self._row is None else take(self._row, events).long()
 
     def gather(self, events: Tensor) -> tuple[Tensor, Tensor]:
         """Sum (B, C, d) and number (B, C) of the support of both entities, per class."""
@@ -43,4 +72,4 @@ class SupportBank:
         label = torch.where(mask, take(self.log.label, events_), -1)
         classes = torch.arange(self.classes, device=label.device).view(1, -1, 1)
         member = (label.unsqueeze(1) == classes).float()  # (B, C, 2 support)
-        return torch.bmm(member, take(self.vectors, events_)), member.sum(dim=2)
+        return torch.bmm(member, self.vectors(events_)), member.sum(dim=2)

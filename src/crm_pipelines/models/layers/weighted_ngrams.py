@@ -15,6 +15,7 @@ from torch import Tensor
 
 from crm_pipelines.config import Parameters
 from crm_pipelines.documents.inputs import TextInputs
+from crm_pipelines.text import ngrams
 from crm_pipelines.text.ngrams import MOST_BITS, NGrams
 
 
@@ -45,20 +46,17 @@ class WeightedNGrams:
         self.parameters = parameters
         self.idf: list[np.ndarray] = []
 
-    def _blocks(self) -> list[NGrams]:
-        p = self.parameters
-        words = NGrams(p.words, (0, 0), p.bits)
-        kinds = [words, *([NGrams(0, p.characters, p.bits)] if p.characters[1] else [])]
-        return [*kinds, *([words] if p.summary else [])]
-
-    def _texts(self, inputs: TextInputs, rows: np.ndarray) -> list[list[str]]:
-        both = [f"{inputs.summary[i]}\n{inputs.text[i]}" if inputs.summary[i] else inputs.text[i] for i in rows]
-        alone = [[inputs.summary[i] for i in rows]] if self.parameters.summary else []
-        return [both] * (len(self._blocks()) - len(alone)) + alone
+    def _blocks(self) -> int:
+        return 1 + (self.parameters.characters[1] > 0) + self.parameters.summary
 
     def counts(self, inputs: TextInputs, rows: np.ndarray) -> list[sp.csr_matrix]:
         """Raw counts of each block."""
-        return [block.counts(texts) for block, texts in zip(self._blocks(), self._texts(inputs, rows), strict=True)]
+        p = self.parameters
+        words = NGrams(p.words, (0, 0), p.bits)
+        kinds = [words, *([NGrams(0, p.characters, p.bits)] if p.characters[1] else [])]
+        both = [f"{inputs.summary[i]}\n{inputs.text[i]}" if inputs.summary[i] else inputs.text[i] for i in rows]
+        alone = [words.counts([inputs.summary[i] for i in rows])] if p.summary else []
+        return [*ngrams.counts(both, kinds), *alone]
 
     def fit(self, counts: Sequence[sp.csr_matrix]) -> None:
         """Inverse document frequencies of raw counts of training documents."""
@@ -81,6 +79,29 @@ class WeightedNGrams:
         """TF-IDF (B, `width`) of document rows (B,)."""
         return self.weigh(self.counts(inputs, rows))
 
+    def spread(self, coefficients: np.ndarray) -> list[np.ndarray]:
+        """Coefficients (C, `width`) as one table (buckets, C) float32 per block, times the inverse frequencies."""
+        tables, start = [], 0
+        for idf in self.idf:
+            known = np.flatnonzero(idf)
+            table = np.zeros((len(idf), len(coefficients)), dtype=np.float32)
+            table[known] = coefficients[:, start : start + len(known)].T * idf[known, None]
+            tables.append(table)
+            start += len(known)
+        return tables
+
+    def scores(self, inputs: TextInputs, rows: np.ndarray, tables: Sequence[np.ndarray]) -> np.ndarray:
+        """TF-IDF times coefficients (B, C) of document rows (B,), from what :meth:`spread` gave: the matrix is not
+        made.
+        """
+        total = np.zeros((len(rows), tables[0].shape[1]), dtype=np.float64)
+        for block, idf, table in zip(self.counts(inputs, rows), self.idf, tables, strict=True):
+            block.data = 1 + np.log(block.data)
+            found = block @ table
+            block.data *= block.data
+            total += found / np.sqrt(np.maximum(block @ (idf * idf), 1e-24))[:, None]
+        return total
+
     @staticmethod
     def _weigh(counts: sp.csr_matrix, idf: np.ndarray) -> sp.csr_matrix:
         weights = idf[counts.indices]
@@ -101,7 +122,7 @@ class WeightedNGrams:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Take over what :meth:`state` gave."""
-        self.idf = [state[f"idf_{number}"].numpy() for number in range(len(self._blocks()))]
+        self.idf = [state[f"idf_{number}"].numpy() for number in range(self._blocks())]
 
 
 def full_coefficients(estimator: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:

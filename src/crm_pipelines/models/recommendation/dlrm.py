@@ -83,9 +83,11 @@ class Towers(nn.Module):
         out: Tensor = self.top(torch.cat([profile, bag, latest, *crossed], dim=-1))
         return out if last is None else out.squeeze(1)
 
-    def scores(self, states: Tensor, vectors: Tensor) -> Tensor:
-        """(N, I)."""
-        return nn.functional.linear(states, vectors, self.offset)
+    def scores(self, states: Tensor, vectors: Tensor, some: Tensor | None = None) -> Tensor:
+        """(N, I), or (N, C) of ``some`` products (C,)."""
+        if some is None:
+            return nn.functional.linear(states, vectors, self.offset)
+        return nn.functional.linear(states, vectors[some], self.offset[some])
 
 
 class DLRM(ProfiledNetwork):

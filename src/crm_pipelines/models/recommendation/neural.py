@@ -1,9 +1,11 @@
 """What all networks of which product next share: rows that open with the customer's profile, and described products."""
 
+import math
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -50,15 +52,20 @@ class ProductConfig(SequenceConfig):
 
     Attributes:
         rest: any later product of a customer is a training target of each earlier place, not the next one only.
+        compared: most products drawn for a training step to be told from what was taken; a catalogue of no more than
+            twice as many is compared as a whole.
     """
 
     rest: bool = False
+    compared: int = Field(default=1500, ge=1)
 
 
 class ProfiledNetwork(SequenceNetwork):
     """A model around a network with ``describe(products, popularity)``, ``vectors()`` (I, d) of all products,
-    ``states(rows, profiles, vectors, last)`` (N, d) and ``scores(states, vectors)`` (N, I).
+    ``states(rows, profiles, vectors, last)`` (N, d) and ``scores(states, vectors, some)`` (N, I), or of some products.
     """
+
+    config: ProductConfig
 
     def open(self, inputs: SequenceInputs) -> ProductLog:
         """The sequences as rows of tokens."""
@@ -92,7 +99,7 @@ class ProfiledNetwork(SequenceNetwork):
         asked = rows.targets != NOTHING
         vectors = self.table(log, rows)
         states = self.network.states(rows, log.profiles, vectors)[asked]  # (N, d)
-        return functional.cross_entropy(self.network.scores(states, vectors), rows.targets[asked])
+        return softmax_loss(self.network, states, vectors, rows.targets[asked], self.config.compared)
 
     def final(self) -> Tensor:
         """(I, d) of all products after training."""
@@ -120,6 +127,26 @@ class ProfiledNetwork(SequenceNetwork):
                 scores = self.network.scores(states, vectors)
                 out[chosen] = torch.log_softmax(scores, dim=1).numpy()
         return out
+
+
+def softmax_loss(network: Any, states: Tensor, vectors: Tensor, targets: Tensor, most: int) -> Tensor:
+    """Mean cross-entropy of ``targets`` (N,) over all products, or in training over some of a large catalogue.
+
+    Compared are the targets of the batch and ``most`` of the other products drawn uniformly, each of which stands for
+    as many as were not drawn, so that the sum of the softmax is right on average (Bengio and Senecal 2008, "Adaptive
+    importance sampling to accelerate training of a neural probabilistic language model").
+    """
+    if not network.training or len(vectors) <= 2 * most:
+        return functional.cross_entropy(network.scores(states, vectors), targets)
+    taken, place = torch.unique(targets, return_inverse=True)
+    other = torch.ones(len(vectors), dtype=torch.bool)
+    other[taken] = False
+    others = torch.nonzero(other).squeeze(1)
+    drawn = others[torch.randperm(len(others))[:most]]
+    standing_for = torch.zeros(len(taken) + len(drawn))
+    standing_for[len(taken) :] = math.log(max(len(others), 1) / max(len(drawn), 1))
+    scores = network.scores(states, vectors, torch.cat([taken, drawn])) + standing_for
+    return functional.cross_entropy(scores, place)
 
 
 def log_popularity(inputs: ProductInputs) -> np.ndarray:

@@ -15,7 +15,7 @@ of parameters is that of the whole.
 """
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
@@ -26,7 +26,13 @@ from crm_pipelines.config import Parameters
 from crm_pipelines.models.layers.causal_transformer import Block, TransformerSizes
 from crm_pipelines.models.layers.product_graph import GraphEdges, ProductGraph
 from crm_pipelines.models.layers.sequence_log import Rows, SequenceLog, SequenceSizes
-from crm_pipelines.models.recommendation.neural import ProductConfig, ProductLog, ProductSizes, ProfiledNetwork
+from crm_pipelines.models.recommendation.neural import (
+    ProductConfig,
+    ProductLog,
+    ProductSizes,
+    ProfiledNetwork,
+    softmax_loss,
+)
 from crm_pipelines.models.sequence.neural import SequenceTraining
 from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import SequenceInputs
@@ -178,12 +184,18 @@ class ProductNetwork(nn.Module):
         asked = (rows.place[at] + 1).unsqueeze(1), profile[at].unsqueeze(1)
         return self.decode(*asked, memory, rows.items, vectors, seen[at].unsqueeze(1)).squeeze(1)
 
-    def scores(self, states: Tensor, vectors: Tensor) -> Tensor:
-        """(N, I): how well customer and product match, beside how popular the product is."""
-        return self.scale * functional.linear(states, vectors) + self.prior * self.popularity + self.offset
+    def scores(self, states: Tensor, vectors: Tensor, some: Tensor | None = None) -> Tensor:
+        """(N, I), or (N, C) of ``some`` products (C,): how well both match, beside how popular the product is."""
+        beside = self.prior * self.popularity + self.offset
+        if some is not None:
+            vectors, beside = vectors[some], beside[some]
+        return functional.linear(self.scale * states, vectors, beside)
 
-    def rehearse(self, rows: Rows, profiles: Tensor, vectors: Tensor) -> Tensor:
-        """The loss of pre-training on some rows: masked products, and all products in a random order."""
+    def rehearse(self, rows: Rows, profiles: Tensor, vectors: Tensor, compared: int) -> Tensor:
+        """The loss of pre-training on some rows: masked products, and all products in a random order.
+
+        ``compared`` is that of `softmax_loss`.
+        """
         n = len(vectors)
         same = (rows.piece.unsqueeze(2) == rows.piece.unsqueeze(1)) & (rows.piece >= 0).unsqueeze(1)
         same = same | torch.eye(same.shape[1], dtype=torch.bool)
@@ -194,14 +206,22 @@ class ProductNetwork(nn.Module):
         states = self.encode(rows, covered, profile, vectors, same)[chosen]
         loss = vectors.sum() * 0.0
         if chosen.any():
-            loss = loss + functional.cross_entropy(self.scores(states, vectors), rows.items[chosen])
+            loss = loss + softmax_loss(self, states, vectors, rows.items[chosen], compared)
         turn = torch.where(rows.items < n, torch.rand(rows.items.shape), -1.0)
         before = same & (turn.unsqueeze(1) < turn.unsqueeze(2))  # (R, T, T): the second comes before the first
         memory = self.encode(rows, rows.items, profile, vectors, before | torch.eye(before.shape[1], dtype=torch.bool))
         states = self.decode(rows.place, profile, memory, rows.items, vectors, before)[real]
         if real.any():
-            loss = loss + functional.cross_entropy(self.scores(states, vectors), rows.items[real])
+            loss = loss + softmax_loss(self, states, vectors, rows.items[real], compared)
         return loss / 2
+
+
+class Rehearsed(NamedTuple):
+    """A pre-trained network, what it was built for, and whether that was the log it is fitted on."""
+
+    network: nn.Module
+    sizes: ProductSizes
+    same_log: bool
 
 
 class ProductTransformer(ProfiledNetwork):
@@ -221,7 +241,7 @@ class ProductTransformer(ProfiledNetwork):
     def __init__(self, config: ProductTransformerConfig, seed: int = 42) -> None:
         super().__init__(config, seed)
         self.edges: GraphEdges | None = None
-        self.rehearsals: list[dict[str, float]] = []
+        self.rehearsed: Rehearsed | None = None
 
     @property
     def length(self) -> int:  # type: ignore[override]
@@ -242,17 +262,24 @@ class ProductTransformer(ProfiledNetwork):
     def start(self, inputs: SequenceInputs, log: SequenceLog) -> None:
         """Draw the graph, pre-train, and carry over what was learnt."""
         assert isinstance(inputs, ProductInputs)
-        self.rehearsals = []
         if self.config.transfer:
-            self._carry(inputs)
+            general = inputs.general if inputs.general is not None else inputs
+            if self.rehearsed is None:
+                self.rehearsed = self.rehearse(general, same_log=general is inputs)
+            network, sizes, same_log = self.rehearsed
+            seed_everything(self.seed)
+            carry(network, self.network, sizes, self.measure(inputs), same_log)
         super().start(inputs, log)
         self.edges = GraphEdges.of(inputs, self.config.neighbours) if self.config.graph else None
 
-    def _carry(self, inputs: ProductInputs) -> None:
-        """Pre-train on the general log, or on the known part itself, and copy what the two have in common."""
+    def rehearse(self, general: ProductInputs, same_log: bool) -> "Rehearsed":
+        """A network pre-trained on a log; given to ``rehearsed`` before a fit, it is not pre-trained again.
+
+        Args:
+            general: the log, all that is known of it. same_log: customers and products are those of the fit.
+        """
         from crm_pipelines.training.trainer import train  # Lightning takes seconds to import
 
-        general = inputs.general if inputs.general is not None else inputs
         sizes: Any = self.measure(general)
         other = ProductTransformer(self.config.model_copy(update={"transfer": False}), self.seed)
         other.network = other.build(sizes)
@@ -269,12 +296,14 @@ class ProductTransformer(ProfiledNetwork):
             with torch.random.fork_rng(enabled=not other.network.training):  # the same masks in every validation
                 if not other.network.training:
                     torch.manual_seed(self.seed)
-                return other.network.rehearse(rows, log.profiles, other.table(log, rows))  # type: ignore[no-any-return]
+                vectors = other.table(log, rows)
+                return other.network.rehearse(  # type: ignore[no-any-return]
+                    rows, log.profiles, vectors, self.config.compared
+                )
 
         if len(learnt) > 1:
-            self.rehearsals = train(other.network, loss, learnt[cut:], learnt[:cut], parameters, self.seed)
-        seed_everything(self.seed)
-        carry(other.network, self.network, sizes, self.measure(inputs), same_log=general is inputs)
+            train(other.network, loss, learnt[cut:], learnt[:cut], parameters, self.seed)
+        return Rehearsed(other.network, sizes, same_log)
 
     def table(self, log: ProductLog, rows: Rows) -> Tensor:
         """(I, d) of all products; the graph leaves out the customers of these rows."""

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional
 
 from crm_pipelines.errors import UserError
 from crm_pipelines.models.layers.sequence_log import NOTHING, SequenceLog, SequenceSizes, history_rows
@@ -35,7 +34,7 @@ class SequenceConfig(NeuralConfig):
 
 
 class SequenceNetwork(NeuralFrame[SequenceInputs, SequenceLog, SequenceSizes]):
-    """A model around a network with ``states(rows)`` (B, T, d) and ``scores(states)`` (..., I).
+    """A model around a network with ``states(rows)`` (B, T, d), ``scores(states)`` (..., I), ``loss(states, targets)``.
 
     Attributes:
         length: most items of a history that are read.
@@ -81,7 +80,8 @@ class SequenceNetwork(NeuralFrame[SequenceInputs, SequenceLog, SequenceSizes]):
         rows = log.rows(ids)
         asked = rows.targets != NOTHING
         states = self.network.states(rows)[asked]  # (N, d)
-        return functional.cross_entropy(self.network.scores(states), rows.targets[asked])
+        loss: Tensor = self.network.loss(states, rows.targets[asked])
+        return loss
 
     def after_epoch(self, epoch: int) -> None:
         """Pack the rows anew."""

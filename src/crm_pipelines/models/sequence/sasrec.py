@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from crm_pipelines.config import Parameters
+from crm_pipelines.models.layers.full_softmax import full_softmax_loss
 from crm_pipelines.models.layers.sequence_log import NOTHING, Rows, SequenceLog, SequenceSizes
 from crm_pipelines.models.sequence.neural import SequenceConfig, SequenceNetwork, SequenceTraining
 
@@ -84,6 +85,12 @@ class SASRecNetwork(nn.Module):
     def scores(self, states: Tensor) -> Tensor:
         """(..., I) of states (..., d)."""
         return functional.linear(states, self.items.weight)
+
+    def loss(self, states: Tensor, targets: Tensor) -> Tensor:
+        """Mean cross-entropy of a softmax over all items, of states (N, d) that are followed by targets (N,)."""
+        return full_softmax_loss(
+            states, self.items.weight, self.items.weight.new_zeros(len(self.items.weight)), targets
+        )
 
 
 class SASRec(SequenceNetwork):

@@ -13,12 +13,15 @@ class TextModel(Protocol):
     """A model of the sentiment of a document.
 
     ``Config`` is its parameter model; ``name`` its key in the registry, in configuration and in results;
-    ``reads_words`` says whether it needs ``TextInputs.words`` or makes do with the texts.
+    ``reads_words`` says whether it needs ``TextInputs.words`` or makes do with the texts; ``cross_fitted`` whether it
+    scores every document of training and validation by parts of itself that have not seen it, so that thresholds and
+    temperature may be chosen on all of them.
     """
 
     name: ClassVar[str]
     Config: ClassVar[type[Parameters]]
     reads_words: ClassVar[bool]
+    cross_fitted: ClassVar[bool]
 
     def __init__(self, config: Parameters, seed: int) -> None: ...
 

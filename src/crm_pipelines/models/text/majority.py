@@ -23,6 +23,7 @@ class Majority:
     name: ClassVar[str] = "majority"
     Config: ClassVar[type[Parameters]] = MajorityConfig
     reads_words: ClassVar[bool] = False
+    cross_fitted: ClassVar[bool] = False
 
     def __init__(self, config: MajorityConfig, seed: int = 42) -> None:
         self.config, self.seed = config, seed

@@ -19,9 +19,9 @@ class TextTraining(TrainingParameters):
     """As everywhere, with defaults for thousands of documents of some hundred words."""
 
     epochs: int = Field(default=4, ge=1)
-    most_events: int = Field(default=120_000, ge=1)
-    batch_size: int = Field(default=64, ge=2)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    most_events: int = Field(default=40_000, ge=1)
+    batch_size: int = Field(default=128, ge=2)
+    learning_rate: float = Field(default=3e-3, gt=0)
     patience: int = Field(default=2, ge=1)
 
 
@@ -43,6 +43,13 @@ class TextNetworkConfig(NeuralConfig):
     balance: float = Field(default=0.5, ge=0, le=1)
 
 
+def known_words(inputs: TextInputs, config: TextNetworkConfig, seed: int) -> tuple[list[str], np.ndarray]:
+    """Vocabulary (V) of the training documents and its vectors (V, E)."""
+    corpus = [text.split(" ") for text in inputs.words[inputs.train] if text]
+    words = vocabulary_of(corpus, config.least, config.vocabulary)
+    return words, word_vectors(corpus, words, config.vectors, seed)
+
+
 class TextNetwork(NeuralFrame[TextInputs, TokenLog, TokenSizes]):
     """A text model around a network with an ``embedding`` whose ``forward(log, rows)`` gives logits (B, C).
 
@@ -50,12 +57,18 @@ class TextNetwork(NeuralFrame[TextInputs, TokenLog, TokenSizes]):
     """
 
     reads_words: ClassVar[bool] = True
+    cross_fitted: ClassVar[bool] = False
 
     def __init__(self, config: Any, seed: int = 42) -> None:
         super().__init__(config, seed)
         self.words: list[str] = []
         self.class_weights: list[float] = []
         self._vectors: np.ndarray | None = None
+        self._given: tuple[list[str], np.ndarray] | None = None
+
+    def give_words(self, words: tuple[list[str], np.ndarray]) -> None:
+        """Take a vocabulary (V) and its vectors (V, E), which know no label, instead of fitting them."""
+        self._given = words
 
     def open(self, inputs: TextInputs) -> TokenLog:
         """The documents as word numbers."""
@@ -65,12 +78,10 @@ class TextNetwork(NeuralFrame[TextInputs, TokenLog, TokenSizes]):
     def measure(self, inputs: TextInputs) -> TokenSizes:
         """Fit vocabulary, class weights and word vectors on the training documents; sizes of the network."""
         config = self.config
-        corpus = [text.split(" ") for text in inputs.words[inputs.train] if text]
-        self.words = vocabulary_of(corpus, config.least, config.vocabulary)
+        self.words, self._vectors = self._given or known_words(inputs, config, self.seed)
         counts = np.bincount(inputs.labels[inputs.train], minlength=len(inputs.classes))
         weights = (len(inputs.train) / (len(inputs.classes) * np.maximum(counts, 1))) ** config.balance
         self.class_weights = (weights / np.average(weights, weights=np.maximum(counts, 1))).tolist()
-        self._vectors = word_vectors(corpus, self.words, config.vectors, self.seed)
         return TokenSizes(len(self.words) + RESERVED, self._vectors.shape[1], len(inputs.classes))
 
     @classmethod
@@ -81,6 +92,7 @@ class TextNetwork(NeuralFrame[TextInputs, TokenLog, TokenSizes]):
     def start(self, inputs: TextInputs, log: TokenLog) -> None:
         """Put the word vectors into the network, scaled to the size of its own."""
         assert self._vectors is not None
+        self._given = None
         scale = float(self._vectors.std()) or 1.0
         with torch.no_grad():
             weight = self.network.embedding.weight

@@ -31,6 +31,7 @@ class Vader:
     name: ClassVar[str] = "vader"
     Config: ClassVar[type[Parameters]] = VaderConfig
     reads_words: ClassVar[bool] = False
+    cross_fitted: ClassVar[bool] = False
 
     def __init__(self, config: VaderConfig, seed: int = 42) -> None:
         self.config, self.seed = config, seed

@@ -24,7 +24,10 @@ logger = logging.getLogger(__name__)
 
 Arrays = dict[str, NDArray[Any]]
 NO_DOCUMENTS: Final = pa.schema(
-    {name: pa.int64() if name in (c.TIMESTAMP, c.ROW) else pa.string() for name in c.DOCUMENT_COLUMNS}
+    {
+        **{name: pa.int64() if name in (c.TIMESTAMP, c.ROW) else pa.string() for name in c.DOCUMENT_COLUMNS},
+        c.GRADE: pa.float64(),
+    }
 ).empty_table()
 Sentences = dict[str, list[tuple[list[str], list[str]]]]
 

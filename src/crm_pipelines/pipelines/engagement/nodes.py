@@ -15,14 +15,12 @@ from crm_pipelines.columns import (
     BEHAVIOUR,
     CUSTOMER_ID,
     FOLD,
-    ITEM_ID,
     MODEL,
     POSITION,
     PROTOCOL,
     PROTOCOL_STRATIFIED,
     RECORD_ID,
     TIMESTAMP,
-    VALUE,
 )
 from crm_pipelines.config import (
     PlanParameters,
@@ -223,8 +221,7 @@ def keep_churn(
     chosen = best_run(by_model, plans.churn_model, "engagement.plans.churn_model", PROTOCOL_STRATIFIED)
     now = None
     if chosen is not None and source_spec.churn is not None:
-        log = clean_interactions.select(CUSTOMER_ID, ITEM_ID, TIMESTAMP, BEHAVIOUR, VALUE).to_pandas()
-        found = today_records(log, customers.to_pandas(), source_spec.churn, source_spec.customers)
+        found = today_records(clean_interactions, customers.to_pandas(), source_spec.churn, source_spec.customers)
         now = (found.records.execute(), found.layout)
     return keep(CHURN, by_model, chosen, churn_arrays, scoring.drift.bins, scoring.sample, now)
 

@@ -50,7 +50,7 @@ def training_of(model: str) -> Callable[..., dict[str, PendingRun]]:
         spec = prepared.spec
         views = {f"{name}/fold=0": partial(view, prepared, name, offers) for name in protocols(spec)}
         main = parse(product_model(model).Config, config, f"{RECOMMENDATION}.{model}.config")
-        main = _within_budget(main, spec.sequence_events)
+        main = _within_budget(main, spec.offers.most_events or spec.sequence_events)
         runs = runs.model_copy(update={"seeds": runs.seeds[: spec.most_seeds]})
         variants = variants_of(product_model(model), main, runs.studies)
         data = fingerprint({"data": prepared.fingerprint, "split": offers, "offers": spec.offers})
@@ -68,6 +68,7 @@ def _within_budget(main: Any, most_events: int | None) -> Any:
         networks = {name: _within_budget(getattr(main, name), most_events) for name in ("network", "far_network")}
         return main.model_copy(update=networks)
     if most_events is not None and hasattr(main, "pretraining"):
+        most_events = max(most_events // 2, 1)  # each product is predicted twice there
         less = main.pretraining.model_copy(update={"most_events": min(main.pretraining.most_events, most_events)})
         return main.model_copy(update={"pretraining": less})
     return main
@@ -107,7 +108,7 @@ def learning_curves(
     main = parse(ProductTransformerConfig, config, "recommendation.product_transformer.config")
     found = (arrays, customers, items, general_arrays, general_customers, general_items)
     prepared = prepared_of(found, source_spec, sources)
-    main = _within_budget(main, prepared.spec.sequence_events)
+    main = _within_budget(main, prepared.spec.offers.most_events or prepared.spec.sequence_events)
     return transfer_curves(prepared, main, offers, curves, runs)
 
 

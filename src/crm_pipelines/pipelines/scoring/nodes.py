@@ -90,9 +90,8 @@ def read_churn(
         UserError: nobody belongs to the audience.
     """
     if source_spec.churn is not None:
-        log = today_events.select(c.CUSTOMER_ID, c.ITEM_ID, c.TIMESTAMP, c.BEHAVIOUR, c.VALUE).to_pandas()
         attributes = today_customers.to_pandas()
-        found = snapshots.today_records(log, attributes, source_spec.churn, source_spec.customers)
+        found = snapshots.today_records(today_events, attributes, source_spec.churn, source_spec.customers)
         table, layout, notes = with_lines(found)
         logger.info("%s customers are outside the audience of churn", f"{notes['outside_the_audience']:,}")
         return table, layout
@@ -153,12 +152,13 @@ def score_behaviour(
 
     if kept_behaviour is None or not kept_behaviour.usable(BEHAVIOUR) or source_spec.log is None:
         return empty_behaviour(), pd.DataFrame(columns=list(drift.COLUMNS))
-    from crm_pipelines.models.registry import behaviour_model  # torch takes seconds to import
+    from crm_pipelines.models.registry import behaviour_model, reads_past_features  # torch takes seconds to import
     from crm_pipelines.preparation.encoders import Encoders
     from crm_pipelines.scoring import behaviour
 
     kept = kept_behaviour
     log = behaviour.Log(today_events, today_customers.to_pandas(), today_items.to_pandas())
+    past = reads_past_features(kept.name)
     low, deviation = kept.manifest["value_scale"]
     with TemporaryDirectory(prefix="crm_pipelines-") as folder:
         today = behaviour.build_today(
@@ -166,7 +166,7 @@ def score_behaviour(
             log.customer_ids(),
             Encoders.load(kept.folder / "encoders"),
             source_spec,
-            behaviour.Limits(features.everything_up_to, features.training_events),
+            behaviour.Limits(features.everything_up_to, features.training_events, past),
             Path(folder),
             (float(low), float(deviation)),
         )

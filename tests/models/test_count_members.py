@@ -1,0 +1,104 @@
+"""The counting members of Product Transformer+: what each knows, and that none looks ahead."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from banks import bank
+from crm_pipelines.models.layers.item_scores import history_matrix
+from crm_pipelines.models.recommendation.attribute_popularity import AttributePopularity
+from crm_pipelines.models.recommendation.followers import Followers, following
+from crm_pipelines.models.recommendation.neural import softmax_loss
+from crm_pipelines.models.recommendation.recent_popularity import RecentPopularity
+from crm_pipelines.models.recommendation.together import Together
+from crm_pipelines.models.sequence.ease import EASE
+from crm_pipelines.sequences.inputs import Histories
+
+MEMBERS = (AttributePopularity, Followers, RecentPopularity, Together)
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_the_numbers_are_among_those_tried_and_survive_saving(member, tmp_path):
+    inputs = bank("held_out")
+    model = member(member.Config())
+    model.fit(inputs)
+    assert all(number in values for number, values in zip(model.chosen, model.tried(inputs), strict=True))
+    model.save(tmp_path)
+    histories = inputs.before(inputs.asked["cold_customer@3"])
+    loaded = member.load(tmp_path).log_probabilities(histories)
+    np.testing.assert_allclose(loaded, model.log_probabilities(histories), atol=1e-6)
+    np.testing.assert_allclose(np.exp(loaded).sum(axis=1), 1, atol=1e-4)
+
+
+def test_followers_count_what_came_within_the_window_after_it():
+    counts = following(Histories.of([[0, 1, 2], [0, 2, 1]]), 3, window=1, decay=0).toarray()
+    np.testing.assert_array_equal(counts, [[0, 1, 1], [0, 0, 1], [0, 1, 0]])
+    counts = following(Histories.of([[0, 1, 2], [0, 2, 1]]), 3, window=5, decay=1).toarray()
+    np.testing.assert_array_equal(counts, [[0, 1.5, 1.5], [0, 0, 1], [0, 1, 0]])
+
+
+class TestRecentPopularity:
+    def fitted(self, times: np.ndarray | None = None) -> RecentPopularity:
+        inputs = bank("held_out")
+        model = RecentPopularity(RecentPopularity.Config(memory=(0.05,), prior=(10.0,), moments=20))
+        model.fit(inputs if times is None else replace(inputs, times=times))
+        return model
+
+    def asked(self, moment: int) -> Histories:
+        return replace(Histories.of([[]]), moments=np.array([moment]))
+
+    def test_what_was_taken_of_late_is_put_first(self):
+        inputs = bank("held_out")
+        late = np.where(inputs.items == 4, 1_000_000, 1_000).astype(np.int64)  # product 4 is the fashion of the day
+        model = self.fitted(late + np.arange(len(late)))
+        before, after = (model.log_probabilities(self.asked(at))[0] for at in (500_000, 2_000_000))
+        assert after.argmax() == 4
+        assert after[4] > before[4] + 1
+
+    def test_later_events_change_no_answer(self):
+        inputs = bank("held_out")
+        moment = int(np.median(inputs.times))
+        shuffled = inputs.times.copy()
+        later = (shuffled > moment) & (np.arange(len(shuffled)) < inputs.known_until[inputs.customer])
+        shuffled[later] = np.random.default_rng(0).permutation(shuffled[later])
+        one, other = self.fitted(), self.fitted(shuffled)
+        np.testing.assert_array_equal(
+            one.log_probabilities(self.asked(moment)), other.log_probabilities(self.asked(moment))
+        )
+
+    def test_without_times_it_is_popularity(self):
+        inputs = replace(bank("held_out"), times=np.zeros(0, dtype=np.int64))
+        model = RecentPopularity(RecentPopularity.Config())
+        model.fit(inputs)
+        found = model.log_probabilities(Histories.of([[], [1]]))
+        assert found[0].argmax() == np.bincount(inputs.known.items).argmax()
+        np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_ease_is_its_closed_form():
+    inputs = bank()
+    model = EASE(EASE.Config(penalty=5.0))
+    held = history_matrix(inputs.known, inputs.n_items)
+    inverse = np.linalg.inv(held.T @ held + 5.0 * np.eye(inputs.n_items))
+    expected = inverse / -np.diag(inverse)
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(model.matrix(held).toarray(), expected, atol=1e-5)
+
+
+def test_a_sampled_softmax_is_that_of_all_products_on_average():
+    torch.manual_seed(0)
+
+    class Scores(torch.nn.Module):
+        def scores(self, states, vectors, some=None):
+            return states @ (vectors if some is None else vectors[some]).T
+
+    network, states, vectors = Scores(), torch.randn(20, 4), 0.5 * torch.randn(400, 4)
+    targets = torch.randint(0, 400, (20,))
+    whole = softmax_loss(network.eval(), states, vectors, targets, 100).item()
+    network.train()
+    drawn = [softmax_loss(network, states, vectors, targets, 100).item() for _ in range(200)]
+    assert np.std(drawn) > 0
+    assert np.mean(drawn) == pytest.approx(whole, abs=0.02)
+    assert softmax_loss(network, states, vectors, targets, 200).item() == pytest.approx(whole, abs=1e-5)
