@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from crm_pipelines.models.registry import BEHAVIOUR_MODELS
 from crm_pipelines.pipelines.coldstart import nodes
+from crm_pipelines.pipelines.templates import runs_of, training
 from crm_pipelines.scoring.cards import CARD_TABLES, write_card
 
 PREPARED = ("event_stores", "event_features", "fitted_inputs", "cold_start_sets", "splits")
@@ -11,31 +12,9 @@ TABLES = ("metrics", "efficiency", "comparisons", "fairness", "reliability", "tr
 SHARED = ("source_spec", "source", "coldstart.runs")
 
 
-def runs_of(name: str) -> str:
-    """Dataset that holds a model's runs: flat, since other namespaces read it."""
-    return f"coldstart_{name}_runs"
-
-
 def _model(name: str) -> Pipeline:
     """Train one model; a namespace of its own."""
-    template = Pipeline(
-        [
-            node(
-                nodes.training_of(name),
-                [*PREPARED, *(f"params:{shared}" for shared in SHARED), "params:config"],
-                "runs",
-                name="train",
-                tags=name,
-            )
-        ]
-    )
-    return Pipeline(
-        template,
-        namespace=f"coldstart.{name}",
-        inputs=set(PREPARED),
-        outputs={"runs": runs_of(name)},
-        parameters={f"params:{shared}" for shared in SHARED},
-    )
+    return training("coldstart", name, nodes.training_of(name), PREPARED, SHARED)
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -48,7 +27,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:coldstart.runs",
                     "params:coldstart.challengers",
                     "params:kedro_environment",
-                    *(runs_of(name) for name in BEHAVIOUR_MODELS),
+                    *(runs_of("coldstart", name) for name in BEHAVIOUR_MODELS),
                 ],
                 [f"coldstart_{table}" for table in TABLES],
                 name="evaluate_runs",
@@ -62,7 +41,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "segments",
                     "entity_ids",
                     "items",
-                    runs_of("tfpnet"),
+                    runs_of("coldstart", "tfpnet"),
                 ],
                 ["attention_by_day", "attention_by_feature", "embedding_map", "explanations"],
                 name="explain_tfpnet",
@@ -73,7 +52,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 [
                     *("clean_interactions", "customers", "items", "fitted_encoders", *PREPARED),
                     *("params:source_spec", "params:features", "params:scoring", "params:coldstart.runs"),
-                    *(runs_of(name) for name in BEHAVIOUR_MODELS),
+                    *(runs_of("coldstart", name) for name in BEHAVIOUR_MODELS),
                 ],
                 "kept_behaviour",
                 name="keep_behaviour_model",

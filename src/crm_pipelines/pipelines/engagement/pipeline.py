@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline, node
 
 from crm_pipelines.models.registry import CHURN_MODELS, SEQUENCE_MODELS
 from crm_pipelines.pipelines.engagement import nodes
+from crm_pipelines.pipelines.templates import runs_of, training
 from crm_pipelines.scoring.cards import CARD_TABLES, write_card
 
 SEQUENCES: Final = ("sequence_arrays",)
@@ -14,40 +15,19 @@ TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliabilit
 WORLD: Final = ("losses", "scores", "attention", "roc", "plans", "data")
 
 
-def runs_of(name: str) -> str:
-    """Dataset that holds a model's runs: flat, since other namespaces read it."""
-    return f"engagement_{name}_runs"
-
-
 def _model(name: str) -> Pipeline:
     """Train one model; a namespace of its own."""
-    of_items = name in SEQUENCE_MODELS
-    inputs = SEQUENCES if of_items else CHURN
-    shared = ("source_spec", "source", "engagement.runs", *(("engagement.sequences",) if of_items else ()))
-    function = nodes.sequence_training_of(name) if of_items else nodes.churn_training_of(name)
-    template = Pipeline(
-        [
-            node(
-                function,
-                [*inputs, *(f"params:{each}" for each in shared), "params:config"],
-                "runs",
-                name="train",
-                tags=name,
-            )
-        ]
-    )
-    return Pipeline(
-        template,
-        namespace=f"engagement.{name}",
-        inputs=set(inputs),
-        outputs={"runs": runs_of(name)},
-        parameters={f"params:{each}": f"params:{each}" for each in shared},
-    )
+    shared = ("source_spec", "source", "engagement.runs")
+    if name in SEQUENCE_MODELS:
+        return training(
+            "engagement", name, nodes.sequence_training_of(name), SEQUENCES, (*shared, "engagement.sequences")
+        )
+    return training("engagement", name, nodes.churn_training_of(name), CHURN, shared)
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Sequences and records of churn -> runs of every model -> result tables, and one plan per customer for use."""
-    items, churn = ([runs_of(name) for name in names] for names in (SEQUENCE_MODELS, CHURN_MODELS))
+    items, churn = ([runs_of("engagement", name) for name in names] for names in (SEQUENCE_MODELS, CHURN_MODELS))
     evaluation = Pipeline(
         [
             node(

@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline, node
 
 from crm_pipelines.models.registry import TEXT_MODELS
 from crm_pipelines.pipelines.feedback import nodes
+from crm_pipelines.pipelines.templates import runs_of, training
 
 PREPARED: Final = ("document_words", "sentiment_arrays", "sentiment_splits")
 SHARED: Final = ("source_spec", "source", "feedback.runs")
@@ -15,31 +16,9 @@ TABLES: Final = (
 )
 
 
-def runs_of(name: str) -> str:
-    """Dataset that holds a model's runs: flat, since other namespaces read it."""
-    return f"feedback_{name}_runs"
-
-
 def _model(name: str) -> Pipeline:
     """Train one model; a namespace of its own."""
-    template = Pipeline(
-        [
-            node(
-                nodes.training_of(name),
-                [*PREPARED, *(f"params:{shared}" for shared in SHARED), "params:config"],
-                "runs",
-                name="train",
-                tags=name,
-            )
-        ]
-    )
-    return Pipeline(
-        template,
-        namespace=f"feedback.{name}",
-        inputs=set(PREPARED),
-        outputs={"runs": runs_of(name)},
-        parameters={f"params:{shared}": f"params:{shared}" for shared in SHARED},
-    )
+    return training("feedback", name, nodes.training_of(name), PREPARED, SHARED)
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -53,7 +32,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:feedback.challengers",
                     "params:kedro_environment",
                     "sentiment_splits",
-                    *(runs_of(name) for name in TEXT_MODELS),
+                    *(runs_of("feedback", name) for name in TEXT_MODELS),
                 ],
                 [f"feedback_{table}" for table in TABLES],
                 name="evaluate_feedback_runs",
@@ -64,7 +43,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     *PREPARED,
                     "params:feedback.profiles",
                     "params:feedback.runs",
-                    *(runs_of(name) for name in TEXT_MODELS),
+                    *(runs_of("feedback", name) for name in TEXT_MODELS),
                 ],
                 "feedback_words",
                 name="explain_sentiment",

@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline, node
 
 from crm_pipelines.models.registry import PURCHASE_MODELS
 from crm_pipelines.pipelines.profile import nodes
+from crm_pipelines.pipelines.templates import runs_of, training
 
 PREPARED: Final = ("purchase_arrays", "purchase_splits")
 SHARED: Final = ("source_spec", "source", "profile.runs")
@@ -13,36 +14,14 @@ TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliabilit
 DESCRIBED: Final = ("customer_voice", "profile_segments", "profile_heat", "profile_quality", "profile_bands")
 
 
-def runs_of(name: str) -> str:
-    """Dataset that holds a model's runs: flat, since other namespaces read it."""
-    return f"profile_{name}_runs"
-
-
 def _model(name: str) -> Pipeline:
     """Train one model; a namespace of its own."""
-    template = Pipeline(
-        [
-            node(
-                nodes.training_of(name),
-                [*PREPARED, *(f"params:{shared}" for shared in SHARED), "params:config"],
-                "runs",
-                name="train",
-                tags=name,
-            )
-        ]
-    )
-    return Pipeline(
-        template,
-        namespace=f"profile.{name}",
-        inputs=set(PREPARED),
-        outputs={"runs": runs_of(name)},
-        parameters={f"params:{shared}": f"params:{shared}" for shared in SHARED},
-    )
+    return training("profile", name, nodes.training_of(name), PREPARED, SHARED)
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Records of purchases -> runs of every model -> result tables, segments, and one row per customer for use."""
-    runs = [runs_of(name) for name in PURCHASE_MODELS]
+    runs = [runs_of("profile", name) for name in PURCHASE_MODELS]
     evaluation = Pipeline(
         [
             node(

@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline, node
 
 from crm_pipelines.models.registry import PRODUCT_MODELS
 from crm_pipelines.pipelines.recommendation import nodes
+from crm_pipelines.pipelines.templates import runs_of, training
 
 DATA: Final = (
     *("product_arrays", "product_customers", "product_items"),
@@ -16,36 +17,14 @@ TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliabilit
 SHARED: Final = ("source_spec", "sources", "source", "recommendation.runs", "recommendation.offers")
 
 
-def runs_of(name: str) -> str:
-    """Dataset that holds a model's runs: flat, since other namespaces read it."""
-    return f"recommendation_{name}_runs"
-
-
 def _model(name: str) -> Pipeline:
     """Train one model; a namespace of its own."""
-    template = Pipeline(
-        [
-            node(
-                nodes.training_of(name),
-                [*DATA, *(f"params:{each}" for each in SHARED), "params:config"],
-                "runs",
-                name="train",
-                tags=name,
-            )
-        ]
-    )
-    return Pipeline(
-        template,
-        namespace=f"recommendation.{name}",
-        inputs=set(DATA),
-        outputs={"runs": runs_of(name)},
-        parameters={f"params:{each}": f"params:{each}" for each in SHARED},
-    )
+    return training("recommendation", name, nodes.training_of(name), DATA, SHARED)
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Products taken -> runs of every recommender -> result tables, learning curves, and one list per customer."""
-    every = [runs_of(name) for name in PRODUCT_MODELS]
+    every = [runs_of("recommendation", name) for name in PRODUCT_MODELS]
     around = Pipeline(
         [
             node(

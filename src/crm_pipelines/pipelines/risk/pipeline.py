@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline, node
 
 from crm_pipelines.models.registry import RISK_MODELS, RISK_ROWS
 from crm_pipelines.pipelines.risk import nodes
+from crm_pipelines.pipelines.templates import runs_of, training
 from crm_pipelines.scoring.cards import CARD_TABLES, write_card
 
 PREPARED: Final = ("record_arrays", "record_splits")
@@ -13,34 +14,11 @@ SHARED: Final = ("source_spec", "source", "risk.runs")
 TABLES: Final = ("metrics", "efficiency", "comparisons", "fairness", "reliability", "training", "environment", "curves")
 
 
-def runs_of(name: str) -> str:
-    """Dataset that holds a model's runs: flat, since other namespaces read it."""
-    return f"risk_{name}_runs"
-
-
 def _model(name: str) -> Pipeline:
     """Train one model; a namespace of its own."""
-    template = Pipeline(
-        [
-            node(
-                nodes.training_of(name),
-                [*PREPARED, *(f"params:{shared}" for shared in SHARED), "params:config"],
-                "runs",
-                name="train",
-                tags=name,
-            )
-        ]
-    )
-    parameters = {f"params:{shared}": f"params:{shared}" for shared in SHARED}
-    if name == "lightgbm_leaky":  # the same model, given more columns; the leaky forest has parameters of its own
-        parameters["params:config"] = "params:risk.lightgbm.config"
-    return Pipeline(
-        template,
-        namespace=f"risk.{name}",
-        inputs=set(PREPARED),
-        outputs={"runs": runs_of(name)},
-        parameters=parameters,
-    )
+    # the same model, given more columns; the leaky forest has parameters of its own
+    borrowed = {"params:config": "params:risk.lightgbm.config"} if name == "lightgbm_leaky" else None
+    return training("risk", name, nodes.training_of(name), PREPARED, SHARED, borrowed)
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -54,7 +32,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:risk.challengers",
                     "params:risk.scoring",
                     "params:kedro_environment",
-                    *(runs_of(name) for name in RISK_ROWS),
+                    *(runs_of("risk", name) for name in RISK_ROWS),
                 ],
                 [f"risk_{table}" for table in TABLES],
                 name="evaluate_risk_runs",
@@ -65,14 +43,19 @@ def create_pipeline(**_: object) -> Pipeline:
                     *PREPARED,
                     "params:risk.runs",
                     "params:risk.scoring",
-                    *(runs_of(name) for name in RISK_MODELS),
+                    *(runs_of("risk", name) for name in RISK_MODELS),
                 ],
                 ["risk_scores", "risk_attention", "risk_importance", "risk_intervals"],
                 name="score_records",
             ),
             node(
                 nodes.keep,
-                ["record_arrays", "params:scoring", "params:risk.runs", *(runs_of(name) for name in RISK_MODELS)],
+                [
+                    "record_arrays",
+                    "params:scoring",
+                    "params:risk.runs",
+                    *(runs_of("risk", name) for name in RISK_MODELS),
+                ],
                 "kept_risk",
                 name="keep_risk_model",
             ),
