@@ -61,8 +61,8 @@ class TestTokens:
     @pytest.mark.parametrize(
         "text",
         [
-            'The "best" one (ever), I\'d say... 5 stars!! Well-made; $20 at it.Just :D xD 8) a_b re-sold don\'t???',
-            "sooooo coooool!!!!! 10000 100 2.5 1/2 #tag <url> www <3 and/or ?! -- 'quoted' O'Neil's A. I, b) naïve café",
+            "The \"best\" one (ever), I'd say... 5 stars!! Well-made; $20 at it.Just :D xD 8) a_b re-sold don't???",
+            "sooooo coooool!!!!! 10000 100 2.5 1/2 #tag <url> www <3 and/or ?! -- 'quoted' O'Neil's I, b) naïve café",
         ],
     )
     def test_tokens_are_those_of_the_tokeniser_for_posts(self, text):

@@ -106,7 +106,8 @@ class Words:
         self._weigh_by_but(starts, piece, hits, valence)
         total = np.bincount(piece, weights=valence, minlength=pieces).astype(np.float64)  # of nothing: whole numbers
         total += np.sign(total) * self._emphasis(starts)
-        return np.round(np.clip(total / np.sqrt(total * total + 15), -1, 1), 4)
+        scaled: Floats = np.clip(total / np.sqrt(total * total + 15), -1.0, 1.0)
+        return np.asarray(np.round(scaled, 4), dtype=np.float64)
 
     def _hits(self, starts: Ids) -> tuple[Ids, Ids]:
         """Places of words that carry a valence, and the piece of each."""
@@ -273,17 +274,17 @@ _NAMES: Final = {word: number for number, word in enumerate(_PLAIN, start=1)}
 
 @cache
 def _lists() -> _Lists:
-    from vaderSentiment import vaderSentiment as v
+    from vaderSentiment import vaderSentiment
 
-    analyser: Any = v.SentimentIntensityAnalyzer()
+    analyser: Any = vaderSentiment.SentimentIntensityAnalyzer()
     return _Lists(
         analyser.lexicon,
         analyser.emojis,
-        v.BOOSTER_DICT,
-        frozenset(v.NEGATE),
-        v.N_SCALAR,
-        _named(v.SPECIAL_CASES),
-        _named(v.BOOSTER_DICT),
+        vaderSentiment.BOOSTER_DICT,
+        frozenset(vaderSentiment.NEGATE),
+        vaderSentiment.N_SCALAR,
+        _named(vaderSentiment.SPECIAL_CASES),
+        _named(vaderSentiment.BOOSTER_DICT),
     )
 
 

@@ -66,6 +66,7 @@ class CNNGRUNetwork(nn.Module):
         around = nn.functional.pad(place * kernel, (kernel // 2, kernel // 2), value=len(table) - 1)
         at = around.unfold(1, kernel, 1)[:, :steps] + torch.arange(kernel)
         found = nn.functional.embedding_bag(at.clamp(max=len(table) - 1).reshape(-1, kernel), table, mode="sum")
+        assert self.convolution.bias is not None
         return torch.relu(found + self.convolution.bias).view(batch, steps, -1)
 
     def read(self, found: Tensor, length: Tensor) -> Tensor:

@@ -65,7 +65,8 @@ class CNNGRUPlus:
 
     def __init__(self, config: CNNGRUPlusConfig, seed: int = 42) -> None:
         self.config, self.seed = config, seed
-        self.network = CNNGRU(self.network_config(), seed)
+        self.member = CNNGRU(self.network_config(), seed)
+        """The network of all documents."""
         self.questions = NGramQuestions(config.questions, seed)
         self.mean = self.scale = np.zeros(0)
         """Of what members say (M,)."""
@@ -85,7 +86,7 @@ class CNNGRUPlus:
         by_questions = self.questions.fit(everything)
         words = known_words(everything, self.network_config(), self.seed)
         by_networks, _, history = self.cross_fit(inputs, rows, words)
-        self.network, own = self.fit_network(inputs, rows, words, self.seed)
+        self.member, own = self.fit_network(inputs, rows, words, self.seed)
         history += [{"part": self.config.parts, **row} for row in own]
         said = np.hstack([by_networks, by_questions])
         self.judge(said, inputs.labels[rows], len(inputs.classes))
@@ -160,14 +161,14 @@ class CNNGRUPlus:
         new = rows[~known]
         if len(new):
             c = len(self.constants)
-            by_network = logs(self.network.predict_proba(inputs, new)) @ (self.weights / self.scale)[:, :c].T
+            by_network = logs(self.member.predict_proba(inputs, new)) @ (self.weights / self.scale)[:, :c].T
             constants = self.constants - self.weights @ (self.mean / self.scale)
             out[~known] = softmax(by_network + self.questions.said(inputs, new, self._mix) + constants)
         return out
 
     def save(self, directory: Path) -> None:
         """Write the members, the judge, and marks and scores of the documents learnt from."""
-        self.network.save(directory / NETWORK)
+        self.member.save(directory / NETWORK)
         config = {
             "model": self.name,
             "config": self.config.model_dump(mode="json"),
@@ -186,7 +187,7 @@ class CNNGRUPlus:
         """
         stored, state = load_weights(directory / POOL)
         model = cls(CNNGRUPlusConfig(**stored["config"]), stored["seed"])
-        model.network = CNNGRU.load(directory / NETWORK)
+        model.member = CNNGRU.load(directory / NETWORK)
         for name in POOL_ARRAYS:
             setattr(model, name, state[name].numpy())
         own = {name.removeprefix(QUESTIONS): each for name, each in state.items() if name.startswith(QUESTIONS)}
@@ -197,7 +198,7 @@ class CNNGRUPlus:
     @property
     def n_parameters(self) -> int:
         """Of the members, and the judge."""
-        return self.network.n_parameters + self.questions.n_parameters + self.weights.size + len(self.constants)
+        return self.member.n_parameters + self.questions.n_parameters + self.weights.size + len(self.constants)
 
 
 def logs(probabilities: np.ndarray) -> np.ndarray:
