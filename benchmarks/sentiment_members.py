@@ -6,7 +6,7 @@
 Folds are those of `StratifiedKFold(5, shuffle=True, random_state=7)`, the reported ones have 42. As in the model, the
 judge and the offsets rest on what cross-fitted members say of the other folds. Prints macro-F1 and neutral F1, means
 over folds, of questions about classes, about grades, and both; and of both with networks: one of each part, averaged,
-or one of all documents. `--questions-only` leaves the networks out.
+or one of all documents. `--questions-only` leaves the networks out, `--changes '{"pool": 4}'` tries other ones.
 """
 
 import argparse
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("source")
     parser.add_argument("--folds", type=int, default=4, help="of the five")
     parser.add_argument("--questions-only", action="store_true")
+    parser.add_argument("--changes", type=json.loads, default={}, help="of the pool's hyper-parameters, as JSON")
     options = parser.parse_args()
     seed_everything(42, threads=1)
     words = pd.read_parquet(options.data_root / "03_primary" / options.source / "document_words.parquet")
@@ -48,7 +49,7 @@ def main() -> None:
     for fold, (known, tested) in enumerate(folding):
         if fold == options.folds:
             break
-        pool = CNNGRUPlus(CNNGRUPlusConfig(), 42)
+        pool = CNNGRUPlus(CNNGRUPlusConfig(**options.changes), 42)
         everything = dataclasses.replace(inputs, train=known)
         asked, said = pool.questions.fit(everything), pool.questions.said(inputs, tested)
         choices = {

@@ -26,6 +26,7 @@ _WORD: Final = re.compile(r"""["(.,]*([A-Za-z](?:[A-Za-z'_-]*[A-Za-z])?)([)".,!?
 """A word among marks that make no emoticon with letters beside them."""
 _NUMBER: Final = re.compile(r"(\d+)([.,!?]*)", re.ASCII)
 _LENGTHENED: Final = re.compile(r"(.)\1{2,}")
+_SHORT: Final = 50
 _KEPT_MARKS: Final = {"!", "?"}
 NEGATIONS: Final = frozenset({"no", "nor", "not", "never", "cannot", "n't", "without", "nothing", "none", "neither"})
 """Words of scikit-learn's list that turn a sentence around: they stay."""
@@ -65,14 +66,21 @@ def tokenise(text: str) -> list[str]:
 @lru_cache(maxsize=1 << 17)
 def _tokens(part: str) -> tuple[str, ...]:
     """Tokens of what stands between blanks; no token holds one. Plain words and numbers need no tokeniser."""
-    plain = _WORD.fullmatch(part) or _NUMBER.fullmatch(part)
-    if plain:
+    if plain := _WORD.fullmatch(part) or _NUMBER.fullmatch(part):
         word, marks = plain.groups()
         if _LENGTHENED.search(part):
             word, marks = _LENGTHENED.sub(r"\1\1\1", word), _LENGTHENED.sub(r"\1\1\1", marks)
         kept = [mark for mark in marks if mark in _KEPT_MARKS] if marks else ()
         return (word.lower(), *kept)
-    return tuple(token for token in _tokenizer().tokenize(part) if _says_something(token))
+    return tuple(token for token in _posted(part) if _says_something(token))
+
+
+def _posted(part: str) -> list[str]:
+    """Tokens as NLTK's ``TweetTokenizer`` finds them; for short parts without what it compiles again in each call."""
+    if len(part) > _SHORT or "&" in part:
+        return list(_tokenizer().tokenize(part))
+    words = _tokenizer().WORD_RE.findall(_LENGTHENED.sub(r"\1\1\1", part))
+    return [word if _emoticon().search(word) else word.lower() for word in words]
 
 
 def forget() -> None:
@@ -119,6 +127,13 @@ def _tokenizer() -> Any:
     from nltk.tokenize import TweetTokenizer
 
     return TweetTokenizer(preserve_case=False, reduce_len=True, strip_handles=False, match_phone_numbers=False)
+
+
+@cache
+def _emoticon() -> Any:
+    from nltk.tokenize.casual import EMOTICON_RE
+
+    return EMOTICON_RE
 
 
 @cache

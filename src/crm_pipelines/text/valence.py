@@ -247,7 +247,7 @@ def _phrase(names: list[Ids], values: dict[tuple[int, ...], float]) -> Floats:
 
 
 class _Lists(NamedTuple):
-    """The package's lists; phrases by the names of their words."""
+    """The package's lists; phrases by the names of their words; ``told``: every word that a rule knows."""
 
     lexicon: dict[str, float]
     emojis: dict[str, str]
@@ -256,6 +256,7 @@ class _Lists(NamedTuple):
     turned: float
     phrases: dict[tuple[int, ...], float]
     degrees: dict[tuple[int, ...], float]
+    told: frozenset[str]
 
 
 def _named(phrases: dict[str, float]) -> dict[tuple[int, ...], float]:
@@ -277,21 +278,19 @@ def _lists() -> _Lists:
     from vaderSentiment import vaderSentiment
 
     analyser: Any = vaderSentiment.SentimentIntensityAnalyzer()
-    return _Lists(
-        analyser.lexicon,
-        analyser.emojis,
-        vaderSentiment.BOOSTER_DICT,
-        frozenset(vaderSentiment.NEGATE),
-        vaderSentiment.N_SCALAR,
-        _named(vaderSentiment.SPECIAL_CASES),
-        _named(vaderSentiment.BOOSTER_DICT),
-    )
+    phrases, degrees = _named(vaderSentiment.SPECIAL_CASES), _named(vaderSentiment.BOOSTER_DICT)
+    lexicon, degree, negations = analyser.lexicon, vaderSentiment.BOOSTER_DICT, frozenset(vaderSentiment.NEGATE)
+    told = frozenset((*lexicon, *degree, *negations, *_NAMES))
+    return _Lists(lexicon, analyser.emojis, degree, negations, vaderSentiment.N_SCALAR, phrases, degrees, told)
 
 
 @lru_cache(maxsize=1 << 16)
 def _word(part: str) -> _Word:
     """What the rules know of a word as it stands between blanks."""
-    lists, inside = _lists(), part.startswith(_INSIDE)
+    lists = _lists()
+    if part.isalpha() and (low := part.lower()) not in lists.told:
+        return _UNTOLD_UPPER if part.isupper() else _UNTOLD
+    inside = part.startswith(_INSIDE)
     part = part.removeprefix(_INSIDE)
     stripped = part.strip(_PUNCTUATION)
     word = part if len(stripped) <= 2 else stripped  # two characters or fewer are an emoticon's
@@ -309,6 +308,9 @@ def _word(part: str) -> _Word:
     )
 
 
+_UNTOLD: Final = _Word(0.0, False, 0.0, False, False, 0, False, 0, 0)
+_UNTOLD_UPPER: Final = _UNTOLD._replace(upper=True)
+"""Words that no rule knows."""
 _PUNCTUATION: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
