@@ -6,7 +6,8 @@
 For each number of customers a world with the paper's shares is simulated (12 transactions a customer on average and 50
 at most, 0.2 reviews, 0.1 tickets, 0.5 mentions), then the stages of the chain `feedback` but for its report run, each
 in a process of its own, with one model of text and the hybrid. Prints wall and CPU seconds and the largest memory of
-each and of its nodes, and what the fitted lines give for the paper's million. That figure is an extrapolation and says so.
+each and of its nodes, and what the fitted lines give for the paper's million. That figure is an extrapolation and says
+so.
 """
 
 import argparse

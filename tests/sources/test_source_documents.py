@@ -177,7 +177,7 @@ class TestCleaning:
         assert len(clean(folder, "words\nok\nok\n")[0]) == 2
 
     def test_hostile_documents_become_rows_of_words(self, folder):
-        """1 MB, markup, emoji alone, control characters, a broken encoding of an apostrophe, labels that are missing."""
+        """1 MB, markup, emoji alone, control characters, an apostrophe in a broken encoding, a missing label."""
         hostile = [
             "loud " * 210_000,
             "<script>alert('x')</script>Nice <b>box</b> &amp; case<img src=x onerror=alert(1)>",
