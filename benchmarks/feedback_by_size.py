@@ -6,7 +6,8 @@
 For each number of customers a world with the paper's shares is simulated (12 transactions a customer on average and 50
 at most, 0.2 reviews, 0.1 tickets, 0.5 mentions), then the stages of the chain `feedback` but for its report run, each
 in a process of its own, with one model of text and the hybrid. Prints wall and CPU seconds and the largest memory of
-each, and what the fitted lines give for the paper's million. That figure is an extrapolation and says so.
+each and of its nodes, and what the fitted lines give for the paper's million. That figure is an extrapolation and says
+so.
 """
 
 import argparse
@@ -42,6 +43,7 @@ def main() -> None:
                 cost = Cost.of(kedro(stage, "--env=large_feedback", raw_root=raw, data_root=data, **asked))
                 wall, peak = wall + cost.wall, max(peak, cost.peak)
                 print(f"{customers:>9,} customers, {stage:<16} {cost}", flush=True)
+                print(cost.by_stage(), flush=True)
         walls.append(wall)
         peaks.append(peak)
         print(f"{customers:>9,} customers, together: {wall:.0f} s, {peak:.2f} GiB at most", flush=True)

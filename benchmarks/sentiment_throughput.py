@@ -21,8 +21,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from crm_pipelines.documents.inputs import TextInputs
 from crm_pipelines.documents.preparation import assemble
-from crm_pipelines.models.layers.lexicon import forget
 from crm_pipelines.models.registry import TEXT_MODELS, text_model
+from crm_pipelines.text.normalise import forget
 from crm_pipelines.training.seeds import seed_everything
 
 QUICK = {"iterations": 5}
@@ -64,7 +64,6 @@ def main() -> None:
             return model.predict_proba(fresh, everything)  # type: ignore[attr-defined]
 
         def alone(model: object = model, ready: TextInputs = ready) -> object:
-            forget()
             return model.predict_proba(ready, everything)  # type: ignore[attr-defined]
 
         print(f"{name}: {rate(whole, len(text), options.rounds):,.0f} documents/s from texts, ", end="")

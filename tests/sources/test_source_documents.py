@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,7 +11,10 @@ from crm_pipelines import schemas, sources
 from crm_pipelines.config import DocumentsSpec, SourceSpec, parse
 from crm_pipelines.documents.cleaning import clean_documents
 from crm_pipelines.documents.config import DocumentParameters
+from crm_pipelines.documents.inputs import TextInputs
+from crm_pipelines.documents.words import to_words
 from crm_pipelines.errors import UserError
+from crm_pipelines.models.layers.lexicon import lexicon_numbers
 from crm_pipelines.sources import conll
 
 STARS = {"negative": 2, "neutral": 3, "positive": 5}
@@ -171,6 +175,33 @@ class TestCleaning:
 
     def test_short_answers_of_nobody_known_are_all_kept(self, folder):
         assert len(clean(folder, "words\nok\nok\n")[0]) == 2
+
+    def test_hostile_documents_become_rows_of_words(self, folder):
+        """1 MB, markup, emoji alone, control characters, an apostrophe in a broken encoding, a missing label."""
+        hostile = [
+            "loud " * 210_000,
+            "<script>alert('x')</script>Nice <b>box</b> &amp; case<img src=x onerror=alert(1)>",
+            "\U0001f60d\U0001f60d",
+            "Bell\x07 rings\u200e twice",
+            "It\u00e2\u0080\u0099s fine, na\u00efve \u0448\u0443\u043c",
+            "<div></div>",
+            "=HYPERLINK(1)",
+        ]
+        rows = [json.dumps({"words": text, "stars": 5 if i else None}) for i, text in enumerate(hostile)]
+        folder.write("own.jsonl", "\n".join(rows))
+        found = sources.read_documents(folder.raw, block({"notes": {**RATED, "file": "own.jsonl"}}))
+        cleaned, _ = clean_documents(found.documents, None, found.notes, DocumentParameters(), "source 'Test'")
+        words = to_words(cleaned, DocumentParameters())
+        assert len(words) == len(hostile)  # what markup leaves empty has a row, too
+        assert words["text"].str.len().max() == 19_999  # the last of 20,000 was a blank
+        assert not words["text"].str.contains(r"<(?:script|b|img|div)|\x07", regex=True).any()
+        assert words["text"].tolist()[1:4] == ["Nice box & case", "\U0001f60d\U0001f60d", "Bell rings twice"]
+        assert words["words"].tolist()[2] == "\U0001f60d \U0001f60d"
+        assert words["text"].tolist()[5] == ""
+        assert words["label"].isna().tolist() == [True, *[False] * 6]
+        inputs = TextInputs.of(words)
+        numbers = lexicon_numbers(inputs, np.arange(len(inputs)))
+        assert np.isfinite(numbers).all()
 
     def test_nothing_left_is_an_error(self, folder):
         with pytest.raises(UserError, match="none of the 2 documents can be used \\(empty_text: 2\\)"):

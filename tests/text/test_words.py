@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nltk.tokenize import TweetTokenizer
 from sklearn.feature_extraction.text import CountVectorizer
 
 from crm_pipelines.errors import UserError
@@ -56,6 +57,18 @@ class TestTokens:
 
     def test_lengthened_words_are_cut(self):
         assert tokenise("sooooo good") == ["sooo", "good"]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "The \"best\" one (ever), I'd say... 5 stars!! Well-made; $20 at it.Just :D xD 8) a_b re-sold don't???",
+            "sooooo coooool!!!!! 10000 100 2.5 1/2 #tag <url> www <3 and/or ?! -- 'quoted' O'Neil's I, b) naïve café",
+        ],
+    )
+    def test_tokens_are_those_of_the_tokeniser_for_posts(self, text):
+        tokenizer = TweetTokenizer(preserve_case=False, reduce_len=True, match_phone_numbers=False)
+        spoken = [t for t in tokenizer.tokenize(text) if t in "!?" or len(set(t)) > 1 or t.isalnum()]
+        assert tokenise(text) == spoken
 
     def test_negations_are_no_stop_words(self):
         assert content_words(tokenise("this is not the best")) == ["not", "best"]

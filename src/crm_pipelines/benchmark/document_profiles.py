@@ -21,11 +21,11 @@ from crm_pipelines.documents.inputs import TextInputs
 from crm_pipelines.documents.words import STEMS, WORDS
 from crm_pipelines.evaluation.calibration import apply_temperature, fit_temperature
 from crm_pipelines.evaluation.decision import fit_decision_rule
-from crm_pipelines.models.layers.lexicon import compound
 from crm_pipelines.text.config import ProfileParameters, ThemeParameters
 from crm_pipelines.text.language import ENGLISH
 from crm_pipelines.text.tfidf import TextProjection
 from crm_pipelines.text.themes import Themes
+from crm_pipelines.text.valence import compounds
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def _by_lexicon(words: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
     """
     english = (words[c.LANGUAGE] == ENGLISH).fillna(False).to_numpy(dtype=bool)
     told = words.loc[english, [c.SUMMARY, c.TEXT]].fillna("").astype(str).agg(" ".join, axis=1)
-    score = np.array([compound(text) for text in told], dtype=np.float64)
+    score = compounds(told.tolist())
     logger.info("sentiment of %s English documents by a lexicon: labels are too few to learn from", f"{len(told):,}")
     negative, neutral, positive = c.SENTIMENTS
     names = np.select([score <= -LEXICON_MARGIN, score >= LEXICON_MARGIN], [negative, positive], neutral)

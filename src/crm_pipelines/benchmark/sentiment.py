@@ -21,10 +21,10 @@ from crm_pipelines.columns import (
 from crm_pipelines.config import Parameters, RunParameters
 from crm_pipelines.documents.inputs import TextInputs
 from crm_pipelines.evaluation.efficiency import INFERENCE_BATCH, latencies
-from crm_pipelines.models.layers.lexicon import forget
 from crm_pipelines.models.registry import text_code_of, text_model
 from crm_pipelines.models.text.base import TextModel
 from crm_pipelines.runs import PendingRun, code_version
+from crm_pipelines.text.normalise import forget
 
 PAPER_D: Final = "D"
 FEEDBACK: Final = "feedback"
@@ -86,16 +86,15 @@ def _latencies(model: TextModel, inputs: TextInputs, calls: int) -> dict[str, fl
     everything = np.arange(len(batch))
 
     def features() -> TextInputs:
+        forget()
         return TextInputs.of_texts(summary, text, inputs.classes, model.reads_words)
 
     ready = features()
 
     def forward() -> object:
-        forget()
         return model.predict_proba(ready, everything)
 
     def end_to_end() -> object:
-        forget()
         return model.predict_proba(features(), everything)
 
     return latencies({"features": features, "forward": forward, "end_to_end": end_to_end}, len(batch), repeats=calls)

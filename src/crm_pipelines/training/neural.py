@@ -19,7 +19,7 @@ from crm_pipelines.training.seeds import seed_everything, smallest_as_zero
 from crm_pipelines.training.weights import load_weights, save_weights
 
 CHUNK = 4096
-"""Ids predicted at once."""
+"""Most ids predicted at once, if a kind of model names no other number."""
 STANDARDISED_ON = 50_000
 """Most training ids from which mean and deviation of the features are taken."""
 
@@ -93,6 +93,7 @@ class NeuralFrame(Generic[I, L, S]):
 
     name: ClassVar[str]
     Config: ClassVar[type[Parameters]]
+    chunk: ClassVar[int] = CHUNK
 
     def __init__(self, config: Any, seed: int = 42) -> None:
         self.config, self.seed = config, seed
@@ -229,7 +230,7 @@ class NeuralFrame(Generic[I, L, S]):
         group = np.zeros(len(wanted), dtype=np.int64) if groups is None else groups[wanted.numpy()]
         with torch.no_grad():
             for value in np.unique(group):
-                for rows in torch.split(torch.from_numpy(np.flatnonzero(group == value)), CHUNK):
+                for rows in torch.split(torch.from_numpy(np.flatnonzero(group == value)), self.chunk):
                     out[rows.numpy()] = self.probabilities(log, wanted[rows]).cpu().numpy()
         return out
 

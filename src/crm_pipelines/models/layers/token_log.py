@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -38,13 +39,13 @@ class TokenLog:
         self.inputs = inputs
         self.label = torch.from_numpy(np.array(inputs.labels, dtype=np.int64))
         rows = [
-            [numbers.get(word, UNKNOWN) for word in words.split(" ")[:most_words]] if words else [UNKNOWN]
+            list(map(numbers.get, words.split(" ")[:most_words], repeat(UNKNOWN))) if words else [UNKNOWN]
             for words in inputs.words
         ]
         length = np.array([len(row) for row in rows], dtype=np.int64)
         ids = np.full((len(rows), int(length.max(initial=1))), PAD, dtype=np.int32)
         if len(rows):
-            ids[np.arange(ids.shape[1]) < length[:, None]] = np.concatenate([np.asarray(row) for row in rows])
+            ids[np.arange(ids.shape[1]) < length[:, None]] = np.fromiter(chain.from_iterable(rows), dtype=np.int32)
         self.ids, self.length = torch.from_numpy(ids), torch.from_numpy(length)
 
     def words(self, rows: Tensor) -> Tensor:

@@ -22,10 +22,11 @@ class HybridPlusConfig(HybridConfig, AverageConfig):
     """The network's parameters, and those of the average.
 
     Attributes:
-        training: of the networks.
+        training: of the networks; there are four, and customers come back at every reference date, so each learns in
+            fewer steps than those of the other averages.
     """
 
-    training: RiskTraining = SHORTER
+    training: RiskTraining = SHORTER.model_copy(update={"most_events": 150_000})
 
 
 class HybridPlus(TableAverage[Hybrid]):

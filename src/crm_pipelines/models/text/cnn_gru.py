@@ -47,22 +47,41 @@ class CNNGRUNetwork(nn.Module):
 
     def forward(self, log: TokenLog, rows: Tensor) -> Tensor:
         """Logits (B, C) of documents (B,)."""
-        return self.read(self.embedding(log.words(rows)), log.length[rows])
+        words, length = log.words(rows), log.length[rows]
+        found = self.phrases(words) if self.training else self.known_phrases(words)
+        return self.read(found, length)
 
-    def read(self, vectors: Tensor, length: Tensor) -> Tensor:
-        """Logits (B, C) of word vectors (B, T, E) of documents with ``length`` (B,) words."""
-        present = torch.arange(vectors.shape[1]) < length[:, None]  # (B, T)
-        found = torch.relu(self.convolution(self.dropout(vectors).transpose(1, 2)))  # (B, channels, T)
-        found = found[:, :, : vectors.shape[1]] * present[:, None]
-        phrases = nn.functional.max_pool1d(found, self.pool, ceil_mode=True).transpose(1, 2)  # (B, T/pool, channels)
+    def phrases(self, words: Tensor) -> Tensor:
+        """What the convolution finds at each word (B, T, channels) of documents (B, T)."""
+        vectors = self.dropout(self.embedding(words))
+        found: Tensor = self.convolution(vectors.transpose(1, 2))[:, :, : words.shape[1]].transpose(1, 2)
+        return torch.relu(found)
+
+    def known_phrases(self, words: Tensor) -> Tensor:
+        """The same without dropout: each distinct word meets the convolution once, at each place of its kernel."""
+        (batch, steps), kernel = words.shape, self.convolution.kernel_size[0]
+        distinct, place = torch.unique(words, return_inverse=True)
+        table = torch.einsum("dw,cwk->dkc", self.embedding(distinct), self.convolution.weight)
+        table = torch.cat([table.flatten(0, 1), table.new_zeros(1, table.shape[2])])  # the last: no word
+        around = nn.functional.pad(place * kernel, (kernel // 2, kernel // 2), value=len(table) - 1)
+        at = around.unfold(1, kernel, 1)[:, :steps] + torch.arange(kernel)
+        found = nn.functional.embedding_bag(at.clamp(max=len(table) - 1).reshape(-1, kernel), table, mode="sum")
+        assert self.convolution.bias is not None
+        return torch.relu(found + self.convolution.bias).view(batch, steps, -1)
+
+    def read(self, found: Tensor, length: Tensor) -> Tensor:
+        """Logits (B, C) of what was found (B, T, channels) in documents of ``length`` (B,) words."""
+        present = torch.arange(found.shape[1]) < length[:, None]  # (B, T)
+        found = found * present[:, :, None]
+        phrases = nn.functional.max_pool1d(found.transpose(1, 2), self.pool, ceil_mode=True).transpose(1, 2)
         steps = torch.div(length + self.pool - 1, self.pool, rounding_mode="floor")
         packed = nn.utils.rnn.pack_padded_sequence(phrases, steps, batch_first=True, enforce_sorted=False)
         states, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True)  # (B, T/pool, 2 state)
         read = torch.arange(states.shape[1]) < steps[:, None]
         highest = states.masked_fill(~read[:, :, None], -1.0).amax(dim=1)
         both = [
-            found.amax(dim=2),
-            found.sum(dim=2) / length[:, None],
+            found.amax(dim=1),
+            found.sum(dim=1) / length[:, None],
             highest,
             states.sum(dim=1) / steps[:, None],
         ]

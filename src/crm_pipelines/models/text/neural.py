@@ -58,6 +58,7 @@ class TextNetwork(NeuralFrame[TextInputs, TokenLog, TokenSizes]):
 
     reads_words: ClassVar[bool] = True
     cross_fitted: ClassVar[bool] = False
+    chunk: ClassVar[int] = 256  # what a processor's cache holds of their words
 
     def __init__(self, config: Any, seed: int = 42) -> None:
         super().__init__(config, seed)

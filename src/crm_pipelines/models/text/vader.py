@@ -14,7 +14,7 @@ from pydantic import Field
 
 from crm_pipelines.config import Parameters
 from crm_pipelines.documents.inputs import TextInputs
-from crm_pipelines.models.layers.lexicon import compound
+from crm_pipelines.text.valence import compounds
 from crm_pipelines.training.weights import load_weights, save_weights
 
 
@@ -54,7 +54,7 @@ class Vader:
 
     def _bins(self, inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
         """Bin (B,) of each document's compound score."""
-        score = np.array([compound(f"{inputs.summary[i]} {inputs.text[i]}") for i in rows], dtype=np.float64)
+        score = compounds([f"{inputs.summary[i]} {inputs.text[i]}" for i in rows])
         place = np.floor((score + 1) / 2 * self.config.bins).astype(np.int64)
         return np.clip(place, 0, self.config.bins - 1)
 
