@@ -1,23 +1,31 @@
 """One row per record for use: risk, band, interval of the next amount, reasons, and whether the data suffice.
 
 Every record is scored by the fold that did not learn from it, with that fold's temperature. Reasons come from
-occlusion: a column (or a channel of the sequence) is set to what is typical of the training part, and the fall of the
-log-odds is what it had added (Zeiler and Fergus 2014, arXiv:1311.2901). Within a channel the step is named whose own
-occlusion, weighed by the model's attention, matters most. Shuffling a column among records (permutation importance)
-checks the ranking.
+occlusion (`benchmark.occlusion`): what a column, or a channel of the sequence, added to the log-odds. Within a channel
+the step is named whose own occlusion, weighed by the model's attention, matters most. Shuffling a column among records
+(permutation importance) checks the ranking.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
 from crm_pipelines.benchmark.kept import validation_loss
+from crm_pipelines.benchmark.occlusion import (
+    Feature,
+    Typical,
+    added,
+    features_of,
+    predicted,
+    shuffle,
+    steps_of,
+    take,
+)
 from crm_pipelines.columns import (
     EVENT_ID,
     FOLD,
@@ -38,12 +46,19 @@ from crm_pipelines.evaluation.rules import fit_rules
 from crm_pipelines.records.inputs import RecordInputs
 from crm_pipelines.runs import NOT_APPLICABLE, StoredRun
 
+logger = logging.getLogger(__name__)
+
 Arrays = Mapping[str, NDArray[Any]]
 
 SUFFICIENT: Final = "enough"
 SHORT: Final = "short history"
 BLANK: Final = "many blanks"
-TINY: Final = 1e-6
+ATTENTION_CELLS: Final = 20_000_000
+"""Weights of attention that are held at once."""
+SHUFFLED: Final = 1_000_000
+"""Most predictions of records with a shuffled column, and..."""
+LEAST_SHUFFLED: Final = 500
+"""...records that are shuffled however many columns there are."""
 SCORE_COLUMNS: Final = ("record_id", "risk", "band", "amount_low", "amount_median", "amount_high")
 ATTENTION_COLUMNS: Final = ("model", "step", "position", "class", "weight", "n")
 IMPORTANCE_COLUMNS: Final = ("model", "feature", "attribution", "permutation", "n")
@@ -64,15 +79,6 @@ class RiskScores(NamedTuple):
     attention: pd.DataFrame
     importance: pd.DataFrame
     intervals: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Feature:
-    """Something that is occluded as a whole: a numeric or categorical column, a channel, or a step."""
-
-    kind: str
-    name: str
-    position: int
 
 
 def chosen_model(
@@ -154,13 +160,16 @@ def score(
             pd.DataFrame(columns=list(INTERVAL_COLUMNS)),
         )
     parts, truths, importance = [], [], pd.DataFrame()
-    for run in main_runs(runs[name]):
+    several = main_runs(runs[name])
+    for number, run in enumerate(several, start=1):
+        logger.info("scores and reasons by %s: fold %d of %d", name, number, len(several))
         inputs, model = load(int(run.manifest[FOLD])), open_model(run)
         temperature = fit_rules(run.predictions(), run.manifest["majority"]).temperature
         part, attributions = _score_fold(model, inputs, temperature, arrays, parameters)
         parts.append(part)
         truths.append(pd.DataFrame({"y": inputs.labels[inputs.test], "amount": inputs.amount[inputs.test]}))
-        importance = _importance(model, inputs, attributions)  # of the last fold
+        if run is several[-1]:
+            importance = _importance(model, inputs, attributions)
     table, truth = pd.concat(parts, ignore_index=True), pd.concat(truths, ignore_index=True)
     stated = intervals(table, truth).assign(**{MODEL: name})[list(INTERVAL_COLUMNS)]
     table = table.assign(**{MODEL: name}).sort_values(["risk", "record_id"], ascending=[False, True], kind="stable")
@@ -174,7 +183,7 @@ def score(
 
 def _score_fold(
     model: Any, inputs: RecordInputs, temperature: float, arrays: Arrays, parameters: ScoringParameters
-) -> tuple[pd.DataFrame, dict[str, NDArray[np.float64]]]:
+) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     """Rows of one fold's test records, and what each feature added to the log-odds of those explained."""
     small = take(inputs, inputs.test)
     rows = np.arange(len(small))
@@ -187,103 +196,18 @@ def _score_fold(
     for position, column in enumerate(("amount_low", "amount_median", "amount_high")):
         table[column] = quantiles[:, position]
     chosen = np.sort(np.argsort(-risk, kind="stable")[: int(np.ceil(parameters.explained * len(risk)))])
-    shown, typical = take(small, chosen), Typical.of(inputs)
-    added = {
-        feature: log_odds(risk[chosen]) - log_odds(occluded(model, shown, typical, feature, temperature))
-        for feature in (*features_of(inputs), *steps_of(inputs))
-    }
+    shown, typical, features = take(small, chosen), Typical.of(inputs), features_of(inputs)
+    by_feature = added(model, shown, risk[chosen], features, typical, temperature, parameters.columns)
+    steps = steps_of(inputs)
+    by_step = added(model, shown, risk[chosen], steps, typical, temperature, len(steps))
     origin = np.asarray(arrays[f"{inputs.protocol}/fold={inputs.fold}/records"])[inputs.test][chosen]
-    reasons = dict(zip(chosen, _reasons(model, shown, added, origin, arrays, parameters.reasons), strict=True))
+    found = _reasons(model, shown, features, by_feature, by_step, origin, arrays, parameters.reasons)
+    reasons = dict(zip(chosen, found, strict=True))
     for place in range(parameters.reasons):
         mine = [reasons.get(record, []) for record in rows]
         table[f"reason_{place + 1}"] = [each[place] if place < len(each) else "" for each in mine]
     table["data"] = sufficiency(small)
-    return table, {feature.name: values for feature, values in added.items() if feature.kind != "step"}
-
-
-def take(inputs: RecordInputs, rows: NDArray[np.int64]) -> RecordInputs:
-    """Some records alone, all of them in the test part."""
-    nothing = np.empty(0, dtype=np.int64)
-    one_per_record = ("record_id", "labels", "numeric", "codes", "sequence", "sequence_mask", "amount", "customer")
-    return replace(
-        inputs,
-        **{name: getattr(inputs, name)[rows] for name in one_per_record},
-        train=nothing,
-        validation=nothing,
-        test=np.arange(len(rows)),
-        groups={axis: values[rows] for axis, values in inputs.groups.items()},
-        modalities={name: values[rows] for name, values in inputs.modalities.items()},
-    )
-
-
-def features_of(inputs: RecordInputs) -> list[Feature]:
-    """Columns and channels."""
-    names = {"numeric": inputs.numeric_names, "category": inputs.categorical_names}
-    columns = [Feature(kind, name, at) for kind, several in names.items() for at, name in enumerate(several)]
-    channels = inputs.channel_names if inputs.step_names else ()
-    return [*columns, *(Feature("channel", name, at) for at, name in enumerate(channels))]
-
-
-def steps_of(inputs: RecordInputs) -> list[Feature]:
-    """Steps of the sequence."""
-    return [Feature("step", name, at) for at, name in enumerate(inputs.step_names if inputs.channel_names else ())]
-
-
-class Typical(NamedTuple):
-    """What is typical of the training part: medians and most frequent categories.
-
-    Attributes:
-        numeric: (Fn,). sequence: (T, C). codes: (Fc,).
-    """
-
-    numeric: NDArray[np.float32]
-    sequence: NDArray[np.float32]
-    codes: NDArray[np.int32]
-
-    @classmethod
-    def of(cls, inputs: RecordInputs) -> "Typical":
-        """Of the training part of some inputs."""
-        train = inputs.train
-        columns = range(inputs.codes.shape[1])
-        codes = [np.bincount(inputs.codes[train, column]).argmax() for column in columns]
-        return cls(_median(inputs.numeric[train]), _median(inputs.sequence[train]), np.asarray(codes, dtype=np.int32))
-
-    def occlude(self, inputs: RecordInputs, feature: Feature) -> RecordInputs:
-        """The records with one feature made typical."""
-        if feature.kind == "numeric":
-            numeric = inputs.numeric.copy()
-            numeric[:, feature.position] = self.numeric[feature.position]
-            return replace(inputs, numeric=numeric)
-        if feature.kind == "category":
-            codes = inputs.codes.copy()
-            codes[:, feature.position] = self.codes[feature.position]
-            return replace(inputs, codes=codes)
-        sequence = inputs.sequence.copy()
-        at = (slice(None), feature.position) if feature.kind == "channel" else (feature.position,)
-        sequence[(slice(None), *at)] = self.sequence[at]
-        sequence[~inputs.sequence_mask] = np.nan
-        return replace(inputs, sequence=sequence)
-
-
-def _median(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Median over records, 0 where none has a value."""
-    known = ~np.isnan(values)
-    filled = np.where(known.any(axis=0), values, 0.0)
-    return np.asarray(np.nanmedian(filled, axis=0) if len(filled) else np.zeros(values.shape[1:]), dtype=np.float32)
-
-
-def occluded(
-    model: Any, inputs: RecordInputs, typical: Typical, feature: Feature, temperature: float
-) -> NDArray[np.float64]:
-    """(n,) risk with one feature made typical."""
-    changed = typical.occlude(inputs, feature)
-    probabilities = np.asarray(model.predict_proba(changed, np.arange(len(changed))), dtype=np.float64)
-    return apply_temperature(probabilities, temperature)[:, 1]
-
-
-def log_odds(risk: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of probabilities (n,), kept off 0 and 1."""
-    return np.asarray(logit(np.clip(risk, TINY, 1 - TINY)), dtype=np.float64)
+    return table, by_feature
 
 
 def amounts(model: Any, inputs: RecordInputs, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -297,29 +221,35 @@ def amounts(model: Any, inputs: RecordInputs, rows: NDArray[np.int64]) -> NDArra
 def _reasons(
     model: Any,
     small: RecordInputs,
-    added: Mapping[Feature, NDArray[np.float64]],
+    features: Sequence[Feature],
+    by_feature: NDArray[np.float64],
+    by_step: NDArray[np.float64],
     rows: NDArray[np.int64],
     arrays: Arrays,
     most: int,
 ) -> list[list[str]]:
-    """For each record what raises its risk most, in words, strongest first; ``rows`` are its places in the table."""
-    features = [feature for feature in added if feature.kind != "step"]
-    steps = [feature for feature in added if feature.kind == "step"]
+    """For each record what raises its risk most, in words, strongest first.
+
+    Args:
+        model: whose attention says which step matters. small: the m records.
+        features: columns and channels. by_feature: (m, features) what each added. by_step: (m, T) what each step added.
+        rows: places of the records in the table. arrays: for the names of categories. most: reasons of a record.
+    """
     if not features or not len(small):
         return [[] for _ in range(len(small))]
-    values = np.stack([added[feature] for feature in features], axis=1)  # (m, features)
     when = np.zeros(len(small), dtype=np.int64)
-    if steps:
-        by_step = np.abs(np.stack([added[feature] for feature in steps], axis=1))
-        when = np.argmax(by_step * _weights(model, small), axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")[:, :most]
+    if by_step.shape[1]:
+        when = np.argmax(np.abs(by_step) * _weights(model, small), axis=1)
+    order = np.argsort(-by_feature, axis=1, kind="stable")[:, :most]
     words = []
     for record, places in enumerate(order):
+        step = int(when[record])
+        effects = by_feature[record]
         words.append(
             [
-                f"{_shown(features[at], record, int(when[record]), small, rows, arrays)} (+{values[record, at]:.2f})"
+                f"{_shown(features[at], record, step, small, rows, arrays)} (+{effects[at]:.2f})"
                 for at in places
-                if values[record, at] > 0
+                if effects[at] > 0
             ]
         )
     return words
@@ -348,8 +278,22 @@ def _weights(model: Any, inputs: RecordInputs) -> NDArray[np.float64]:
     """(m, T) mean attention over the model's queries; even where it has none."""
     if not hasattr(model, "attention"):
         return np.ones((len(inputs), len(inputs.step_names)))
-    found = model.attention(inputs, np.arange(len(inputs)))
-    return np.asarray(found.weights.mean(axis=1), dtype=np.float64)
+    return _mean_attention(model, inputs, np.arange(len(inputs)))[0]
+
+
+def _mean_attention(
+    model: Any, inputs: RecordInputs, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """(m, T) mean attention over the model's queries, a bounded number of records at once; names of the T steps."""
+    columns = inputs.numeric.shape[1] + inputs.codes.shape[1]
+    cells = columns * max(columns, len(inputs.step_names))  # without a sequence the columns are the steps
+    at_once = max(1, ATTENTION_CELLS // max(1, cells))
+    parts, steps = [], ()
+    for start in range(0, max(1, len(rows)), at_once):
+        found = model.attention(inputs, rows[start : start + at_once])
+        parts.append(np.asarray(found.weights.mean(axis=1), dtype=np.float64))
+        steps = tuple(found.steps)
+    return np.concatenate(parts), steps
 
 
 def sufficiency(inputs: RecordInputs) -> list[str]:
@@ -363,31 +307,25 @@ def sufficiency(inputs: RecordInputs) -> list[str]:
     return [str(flag) for flag in flags]
 
 
-def _importance(
-    model: Any, inputs: RecordInputs, attributions: Mapping[str, NDArray[np.float64]], seed: int = 0
-) -> pd.DataFrame:
-    """Mean absolute attribution of each feature beside the AUC that is lost when it is shuffled among records."""
-    small = take(inputs, inputs.test)
-    rows = np.arange(len(small))
-    random = np.random.default_rng(seed)
-    whole = roc_auc_score(small.labels, model.predict_proba(small, rows)[:, 1])
-    table = []
-    for feature in features_of(inputs):
-        mixed = random.permutation(len(small))
-        if feature.kind == "numeric":
-            numeric = small.numeric.copy()
-            numeric[:, feature.position] = numeric[mixed, feature.position]
-            changed = replace(small, numeric=numeric)
-        elif feature.kind == "category":
-            codes = small.codes.copy()
-            codes[:, feature.position] = codes[mixed, feature.position]
-            changed = replace(small, codes=codes)
-        else:
-            sequence = small.sequence.copy()
-            sequence[:, :, feature.position] = sequence[mixed, :, feature.position]
-            changed = replace(small, sequence=sequence)
-        lost = whole - roc_auc_score(small.labels, model.predict_proba(changed, rows)[:, 1])
-        table.append((feature.name, float(np.abs(attributions[feature.name]).mean()), float(lost), len(small)))
+def _importance(model: Any, inputs: RecordInputs, by_feature: NDArray[np.float64], seed: int = 0) -> pd.DataFrame:
+    """Mean absolute attribution of each feature beside the AUC that is lost when it is shuffled among records.
+
+    Of a wide table as many records are shuffled as `SHUFFLED` predictions allow.
+    """
+    features = features_of(inputs)
+    records = inputs.test
+    most = max(LEAST_SHUFFLED, SHUFFLED // max(1, len(features)))
+    if len(records) > most:
+        records = np.sort(np.random.default_rng(seed).permutation(records)[:most])
+    small = take(inputs, records)
+    if len(np.unique(small.labels)) < 2:
+        return pd.DataFrame(columns=["feature", "attribution", "permutation", "n"])
+    whole = roc_auc_score(small.labels, model.predict_proba(small, np.arange(len(small)))[:, 1])
+    changed = predicted(model, small, features, shuffle(small, features, seed))[:, :, 1]
+    table = [
+        (feature.name, float(np.nanmean(np.abs(mine))), float(whole - roc_auc_score(small.labels, scores)), len(small))
+        for feature, mine, scores in zip(features, by_feature.T, changed.T, strict=True)
+    ]
     frame = pd.DataFrame(table, columns=["feature", "attribution", "permutation", "n"])
     return frame.sort_values("attribution", ascending=False, kind="stable", ignore_index=True)
 
@@ -405,12 +343,11 @@ def _attention(
         if model is None or not hasattr(model, "attention"):
             continue
         inputs = load(int(mine[-1].manifest[FOLD]))
-        found = model.attention(inputs, inputs.test)
-        weights = found.weights.mean(axis=1)  # (m, T)
+        weights, steps = _mean_attention(model, inputs, inputs.test)
         truth = inputs.labels[inputs.test]
         for code, label in enumerate(inputs.classes):
             rows = truth == code
-            for position, step in enumerate(found.steps):
+            for position, step in enumerate(steps):
                 mean = float(weights[rows, position].mean()) if rows.any() else float("nan")
                 tables.append((name, step, position, label, mean, int(rows.sum())))
     return pd.DataFrame(tables, columns=list(ATTENTION_COLUMNS))

@@ -15,6 +15,7 @@ class ScoringParameters(Parameters):
         bands: name -> risk below which a record belongs to it, ascending, the last 1; absolute, not shares of records.
         reasons: how many reasons are given.
         explained: share of the records, those of highest risk, that get reasons: each costs a prediction per column.
+        columns: asked of every record that is explained; of a wider table those that matter most to a sample of them.
         budget: share of records that can be contacted, for the "who to contact" cut.
     """
 
@@ -22,6 +23,7 @@ class ScoringParameters(Parameters):
     bands: dict[str, float] = {"low": 0.1, "moderate": 0.25, "raised": 0.5, "high": 1.0}
     reasons: int = Field(default=3, ge=1, le=10)
     explained: float = Field(default=0.3, gt=0, le=1)
+    columns: int = Field(default=50, ge=1)
     budget: float = Field(default=0.1, gt=0, le=1)
 
     @model_validator(mode="after")

@@ -13,18 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crm_pipelines import columns as c
-from crm_pipelines.benchmark.risk_scores import (
-    Feature,
-    Typical,
-    amounts,
-    features_of,
-    intervals,
-    log_odds,
-    occluded,
-    out_of_fold,
-    sufficiency,
-    take,
-)
+from crm_pipelines.benchmark.occlusion import Feature, Typical, added, features_of, take
+from crm_pipelines.benchmark.risk_scores import amounts, intervals, out_of_fold, sufficiency
 from crm_pipelines.columns import MODEL, PROTOCOL_STRATIFIED
 from crm_pipelines.errors import UserError
 from crm_pipelines.evaluation.calibration import apply_temperature
@@ -42,6 +32,8 @@ Runner = Callable[[Callable[[NDArray[np.int64]], pd.DataFrame], Sequence[NDArray
 
 TELLING: Final = 0.05
 """Log-odds that a reason must add."""
+MOST_COLUMNS: Final = 50
+"""Columns asked of every record that is explained; of a wider table those that matter most to a sample of them."""
 COLUMNS: Final = (
     *(c.CUSTOMER_ID, c.RECORD_ID, "risk", "low", "high", "amount_low", "amount_median", "amount_high"),
     *("data", "unusual", "reasons"),
@@ -334,7 +326,7 @@ def _explained(
     phrase: Callable[[Feature, int, int, RecordInputs, pd.DataFrame], str],
     most: int,
 ) -> list[list[str]]:
-    """For each of some records what raises its risk most, strongest first, by occlusion; see `risk_scores`."""
+    """For each of some records what raises its risk most, strongest first, by occlusion; see `benchmark.occlusion`."""
     some, table = take(inputs, rows), records.iloc[rows]
     typical = Typical(*(kept.array(f"typical_{name}") for name in ("numeric", "sequence", "codes")))
     temperature = float(kept.manifest["temperature"])
@@ -343,13 +335,10 @@ def _explained(
     features = features_of(inputs)
     if not features:
         return [[] for _ in rows]
-    added = np.stack(
-        [log_odds(risk) - log_odds(occluded(model, some, typical, feature, temperature)) for feature in features],
-        axis=1,
-    )
-    order = np.argsort(-added, axis=1, kind="stable")[:, :most]
+    effects = added(model, some, risk, features, typical, temperature, MOST_COLUMNS)
+    order = np.argsort(-effects, axis=1, kind="stable")[:, :most]
     last = some.sequence.shape[1] - 1
     return [
-        [phrase(features[at], record, last, some, table) for at in places if added[record, at] > TELLING]
+        [phrase(features[at], record, last, some, table) for at in places if effects[record, at] > TELLING]
         for record, places in enumerate(order)
     ]

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from crm_pipelines.benchmark.risk_scores import Feature
+from crm_pipelines.benchmark.occlusion import Feature
 from crm_pipelines.config import ChurnSpec
 from crm_pipelines.records.inputs import RecordInputs
 
