@@ -15,7 +15,7 @@ from crm_pipelines.models.layers.extreme_boosting import ExtremeBoostingParamete
 from crm_pipelines.models.layers.flat_records import FlatRecords
 from crm_pipelines.models.layers.piecewise import PiecewiseLinear
 from crm_pipelines.models.layers.record_summaries import summaries
-from crm_pipelines.models.layers.stacking import stack
+from crm_pipelines.models.layers.stacking import stack, stack_few
 from crm_pipelines.models.layers.table_members import AdditiveMember, AdditiveParameters
 from crm_pipelines.models.risk.average import SEED_STEP
 from crm_pipelines.models.risk.churn_transformer import ChurnTransformer, ChurnTransformerConfig
@@ -153,6 +153,17 @@ class TestStack:
     def test_without_information_weights_stay_equal(self):
         weights = stack(np.zeros((10, 4)), np.array([0, 1] * 5), 1.0)
         np.testing.assert_allclose(weights, [0.25, 0.25, 0.25, 0.25, 0], atol=1e-6)
+
+    def test_who_weighs_little_is_left_out_and_the_others_are_weighed_anew(self):
+        draw = np.random.default_rng(1)
+        truth, faint = draw.normal(size=(2, 4_000))
+        labels = (draw.random(4_000) < expit(2 * truth + 0.15 * faint)).astype(np.int64)
+        members = np.column_stack([faint, truth, -truth])
+        assert 0 < stack(members, labels, 1e-4)[0] < 0.3
+        weights = stack_few(members, labels, 1e-4, 0.3)
+        assert weights[0] == weights[2] == 0
+        np.testing.assert_allclose(weights[[1, 3]], stack(members[:, [1]], labels, 1e-4))
+        np.testing.assert_array_equal(stack_few(members, labels, 1e-4, 0.0), stack(members, labels, 1e-4))
 
 
 class TestSummaries:

@@ -4,10 +4,10 @@ Chen and Guestrin 2016, "XGBoost: a scalable tree boosting system", arXiv:1603.0
 """
 
 import json
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from crm_pipelines.config import Parameters
 
@@ -18,7 +18,7 @@ class ExtremeBoostingParameters(Parameters):
     Attributes:
         rounds, patience: most trees, and rounds without a better validation log-loss before stopping.
         learning_rate, minimum_weight, feature_share, row_share, l2: as in XGBoost.
-        depth, leaves: of a tree; with ``leaves`` the leaf that gains most is split next, however deep.
+        depth, leaves: of a tree, 0 for no bound; with ``leaves`` the leaf that gains most is split next.
         threads: CPU threads.
     """
 
@@ -32,6 +32,12 @@ class ExtremeBoostingParameters(Parameters):
     row_share: float = Field(default=0.8, gt=0, le=1)
     l2: float = Field(default=1.0, ge=0)
     threads: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if not (self.depth or self.leaves):
+            raise ValueError("trees need a bound: set 'depth' or 'leaves' above 0")
+        return self
 
 
 class ExtremeTrees:

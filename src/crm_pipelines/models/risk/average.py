@@ -30,15 +30,15 @@ from crm_pipelines.models.layers.boosting import TableBoostingParameters
 from crm_pipelines.models.layers.extreme_boosting import ExtremeBoostingParameters
 from crm_pipelines.models.layers.flat_records import FlatRecords
 from crm_pipelines.models.layers.softmax_regression import SoftmaxParameters
-from crm_pipelines.models.layers.stacking import logits, stack
+from crm_pipelines.models.layers.stacking import logits, stack_few
 from crm_pipelines.models.layers.table_members import BoostedMember, ExtremeMember, LinearMember, Member
 from crm_pipelines.models.risk.neural import RiskConfig, RiskNetwork, RiskTraining
 from crm_pipelines.records.inputs import RecordInputs
 
 SEED_STEP = 1_000
 """Seeds of members lie this far apart, so that those of neighbouring seeds do not coincide."""
-LEAST = 0.01
-"""Weight below which a member is not worth its time."""
+LEAST = 0.05
+"""Weight below which a kind is not worth its time, where members are fitted again."""
 NETWORK = "network"
 """The kind of the first weight."""
 
@@ -128,9 +128,8 @@ class TableAverage(Generic[M]):
             known, rows = dataclasses.replace(inputs, train=inputs.train[rest]), inputs.train[own]
             history += self._fit_part(part, known)
             unseen[own] = self._logits(inputs, rows, self.networks[-1:], self.others[-1:])
-        self.weights = stack(unseen, labels, self.shrinkage_of(len(labels)))
+        self.weights = stack_few(unseen, labels, self.shrinkage_of(len(labels)), LEAST if self.refitted else 0.0)
         if self.refitted:
-            self.weights[:-1][self.weights[:-1] < LEAST] = 0
             self.networks, self.others = [], []
             history += self._fit_part(part + 1, inputs)
         return history

@@ -13,6 +13,7 @@ import torch
 from pydantic import Field
 
 from crm_pipelines.config import Parameters
+from crm_pipelines.models.layers.boosting import TableBoostingParameters
 from crm_pipelines.models.layers.conformal import interval_margins
 from crm_pipelines.models.layers.extreme_boosting import ExtremeBoostingParameters
 from crm_pipelines.models.layers.table_members import (
@@ -28,6 +29,7 @@ from crm_pipelines.models.risk.neural import RiskConfig, RiskNetwork, RiskTraini
 from crm_pipelines.models.risk.qrcnn_lstm import QRCNNLSTM, QRCNNLSTMConfig, StepWeights
 from crm_pipelines.records.inputs import RecordInputs
 
+TREES = TableBoostingParameters(learning_rate=0.045)
 DEEP = ExtremeBoostingParameters(learning_rate=0.05, depth=0, leaves=24, minimum_weight=8.0, l2=5.0)
 SHALLOW = ExtremeBoostingParameters(
     rounds=600, learning_rate=0.07, depth=3, minimum_weight=8.0, feature_share=0.3, row_share=0.7, l2=5.0
@@ -41,13 +43,14 @@ class QRCNNLSTMPlusConfig(QRCNNLSTMConfig, MembersConfig):
         channels, width: of the network, half of what it has alone.
         training: of the network.
         shrinkage_rows: the pull of the weights towards equal ones is as strong as so many rows.
-        extreme: of deep trees. shallow: of shallow ones. additive: of the additive model.
+        trees, extreme: of deep trees. shallow: of shallow ones. additive: of the additive model.
     """
 
     channels: int = Field(default=8, ge=1)
     width: int = Field(default=16, ge=1)
     training: RiskTraining = SHORTER
     shrinkage_rows: float = Field(default=30.0, ge=0)
+    trees: TableBoostingParameters = TREES
     extreme: ExtremeBoostingParameters = DEEP
     shallow: ExtremeBoostingParameters = SHALLOW
     additive: AdditiveParameters = AdditiveParameters()
