@@ -71,6 +71,7 @@ class ExtremeTrees:
         y: np.ndarray,
         validation_x: np.ndarray,
         validation_y: np.ndarray,
+        *,
         categorical: int = 0,
     ) -> list[dict[str, float]]:
         """Boost on rows (N, F) with classes 0 and 1 (N,) until the validation log-loss stops falling.
@@ -113,7 +114,7 @@ class ExtremeTrees:
         self._booster = None
         return [{"epoch": i, "validation_loss": loss} for i, loss in enumerate(losses["validation"]["logloss"])]
 
-    def predict_proba(self, x: np.ndarray, categorical: int = 0) -> np.ndarray:
+    def predict_proba(self, x: np.ndarray, *, categorical: int = 0) -> np.ndarray:
         """Class probabilities (B, 2) of rows (B, F), whose last ``categorical`` columns are codes; B may be 0."""
         if not len(x):
             return np.zeros((0, 2))

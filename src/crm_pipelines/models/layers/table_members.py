@@ -99,11 +99,12 @@ class ExtremeMember:
         """Boost until the validation log-loss stops falling."""
         train, y, validation, truth = _parts(inputs)
         x, codes = self._columns(train)
-        self.trees.fit(x, y, self._columns(validation)[0], truth, codes)
+        self.trees.fit(x, y, self._columns(validation)[0], truth, categorical=codes)
 
     def logits(self, records: FlatRecords) -> np.ndarray:
         """(B,) of the positive class."""
-        return logits(self.trees.predict_proba(*self._columns(records)))
+        x, codes = self._columns(records)
+        return logits(self.trees.predict_proba(x, categorical=codes))
 
     def save(self, stem: Path) -> None:
         """Write the trees beside others: ``<stem>.json``."""
