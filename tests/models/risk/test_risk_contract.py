@@ -28,7 +28,8 @@ SMALL = {
         "regions": 3,
         "parts": 2,
         "trees": {"rounds": 30, "leaves": 7},
-        "extreme": {"rounds": 30, "depth": 3},
+        "extreme": {"rounds": 30, "depth": 0, "leaves": 7},
+        "shallow": {"rounds": 30, "depth": 3},
     },
     "churn_transformer_plus": {
         "parts": 2,

@@ -4,8 +4,6 @@ A tree asks one column at a time. What a bill is in proportion to the credit lim
 has to piece together from many questions; as a column it is one.
 """
 
-import warnings
-
 import numpy as np
 
 from crm_pipelines.records.inputs import RecordInputs
@@ -21,17 +19,21 @@ def summaries(inputs: RecordInputs, rows: np.ndarray) -> np.ndarray:
     a channel and a number (up to `MOST_RATIOS`), mean, last and largest step divided by the number.
     """
     ids = np.asarray(rows, dtype=np.int64)
-    steps = np.where(inputs.sequence_mask[ids, :, None], inputs.sequence[ids], np.float32(np.nan)).astype(np.float64)
-    batch, length, channels = steps.shape
+    steps = inputs.sequence[ids].transpose(1, 0, 2).astype(np.float64, order="C")  # (T, B, C): steps add up in rows
+    length, batch, channels = steps.shape
     if not batch or not length or not channels:
         return np.zeros((batch, _width(inputs)), dtype=np.float32)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # of records without steps
-        mean, largest = np.nanmean(steps, axis=1), np.nanmax(steps, axis=1)
+    np.copyto(steps, np.nan, where=~inputs.sequence_mask[ids].T[:, :, None])
+    missing = np.isnan(steps)
+    count = length - missing.sum(axis=0)
+    with np.errstate(all="ignore"):  # of records without steps
+        mean = np.where(missing, 0.0, steps).sum(axis=0) / count
+        away = np.where(missing, 0.0, steps - mean)
         time = np.arange(length) - (length - 1) / 2
-        slope = np.nansum((steps - mean[:, None]) * time[None, :, None], axis=1) / (time**2).sum()
-        last = steps[:, -1]
-        columns = [mean, np.nanstd(steps, axis=1), largest, np.nanmin(steps, axis=1), slope, last - mean]
+        slope = (away * time[:, None, None]).sum(axis=0) / (time**2).sum()
+        deviation = np.sqrt((away * away).sum(axis=0) / count)
+        largest, smallest, last = np.fmax.reduce(steps, axis=0), np.fmin.reduce(steps, axis=0), steps[-1]
+        columns = [mean, deviation, largest, smallest, slope, last - mean]
         if _has_ratios(inputs):
             for number in inputs.numeric[ids].T.astype(np.float64):
                 columns += [part / number[:, None] for part in (mean, last, largest)]

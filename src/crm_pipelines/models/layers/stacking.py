@@ -37,3 +37,18 @@ def stack(members: np.ndarray, labels: np.ndarray, shrinkage: float) -> np.ndarr
 
     found = minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * count + [(None, None)])
     return np.asarray(found.x, dtype=np.float64)
+
+
+def stack_few(members: np.ndarray, labels: np.ndarray, shrinkage: float, least: float) -> np.ndarray:
+    """Weights as of `stack`, but zero for members that are not worth their time.
+
+    While some weigh less than ``least``, the one that weighs least is left out and the others are weighed anew.
+    """
+    kept = np.arange(members.shape[1])
+    weights = stack(members, labels, shrinkage)
+    while len(kept) > 1 and weights[:-1].min() < least:
+        kept = np.delete(kept, weights[:-1].argmin())
+        weights = stack(members[:, kept], labels, shrinkage)
+    out = np.zeros(members.shape[1] + 1)
+    out[kept], out[-1] = weights[:-1], weights[-1]
+    return out

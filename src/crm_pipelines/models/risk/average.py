@@ -8,11 +8,14 @@ fitted, and the members of all parts are averaged. Trees are also given summarie
 trend, and shares of the record's own numbers (`layers.record_summaries`).
 
 Validation stops the members and nothing else, so that thresholds and temperature chosen on it stay honest.
+
+A model that has to be quick is `refitted`: once the weights are known, each kind is fitted once more, on all training
+rows, and only these members are kept. Kinds that weigh nothing are not asked.
 """
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
@@ -25,18 +28,20 @@ from crm_pipelines.config import Parameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.models.layers.boosting import TableBoostingParameters
 from crm_pipelines.models.layers.extreme_boosting import ExtremeBoostingParameters
+from crm_pipelines.models.layers.flat_records import FlatRecords
 from crm_pipelines.models.layers.softmax_regression import SoftmaxParameters
-from crm_pipelines.models.layers.stacking import logits, stack
-from crm_pipelines.models.layers.table_members import BoostedMember, ExtremeMember, LinearMember
+from crm_pipelines.models.layers.stacking import logits, stack_few
+from crm_pipelines.models.layers.table_members import BoostedMember, ExtremeMember, LinearMember, Member
 from crm_pipelines.models.risk.neural import RiskConfig, RiskNetwork, RiskTraining
 from crm_pipelines.records.inputs import RecordInputs
 
 SEED_STEP = 1_000
 """Seeds of members lie this far apart, so that those of neighbouring seeds do not coincide."""
-KINDS = ("network", "lightgbm", "xgboost", "linear")
-"""Kinds of members, in the order of their weights."""
+LEAST = 0.05
+"""Weight below which a kind is not worth its time, where members are fitted again."""
+NETWORK = "network"
+"""The kind of the first weight."""
 
-Member = BoostedMember | ExtremeMember | LinearMember
 M = TypeVar("M", bound=RiskNetwork)
 
 
@@ -44,26 +49,41 @@ SHORTER = RiskTraining(most_events=250_000, batch_size=512, learning_rate=2e-3, 
 """Training of a network that is one of several: their mean makes up for it."""
 
 
-class AverageConfig(Parameters):
-    """Parameters of the average, beside the network's.
+class MembersConfig(Parameters):
+    """Parameters of every average, beside the network's.
 
     Attributes:
         parts: of the training rows; as many members of each kind.
-        shrinkage: pull of the weights towards equal ones.
-        trees, extreme, linear: hyper-parameters of the other members.
+        trees, extreme: hyper-parameters of boosted trees.
     """
 
     parts: int = Field(default=4, ge=2)
-    shrinkage: float = Field(default=0.001, ge=0)
     trees: TableBoostingParameters = TableBoostingParameters()
     extreme: ExtremeBoostingParameters = ExtremeBoostingParameters()
+
+
+class AverageConfig(MembersConfig):
+    """Parameters of an average with a linear member.
+
+    Attributes:
+        shrinkage: pull of the weights towards equal ones.
+        linear: hyper-parameters of the linear member.
+    """
+
+    shrinkage: float = Field(default=0.001, ge=0)
     linear: SoftmaxParameters = SoftmaxParameters(penalties=(0.03,))
 
 
 class TableAverage(Generic[M]):
-    """The average as the model contract has it; a model says which network it is made with."""
+    """The average as the model contract has it; a model says which network it is made with.
+
+    Attributes:
+        kinds: of the other members, in the order of their weights. refitted: members are fitted again on everything.
+    """
 
     name: ClassVar[str]
+    kinds: ClassVar[tuple[str, ...]] = ("lightgbm", "xgboost", "linear")
+    refitted: ClassVar[bool] = False
     Config: ClassVar[type[Parameters]]
     Network: ClassVar[type[RiskNetwork]]
     NetworkConfig: ClassVar[type[RiskConfig]]
@@ -73,7 +93,8 @@ class TableAverage(Generic[M]):
         self.networks: list[M] = []
         self.others: list[tuple[Member, ...]] = []
         """The other members of each part."""
-        self.weights = np.append(np.full(len(KINDS), 1 / len(KINDS)), 0.0)
+        count = 1 + len(self.kinds)
+        self.weights = np.append(np.full(count, 1 / count), 0.0)
         """Of the logits of each kind, and a constant."""
 
     def _members(self, part: int) -> tuple[M, tuple[Member, ...]]:
@@ -81,7 +102,17 @@ class TableAverage(Generic[M]):
         c, seed = self.config, self.seed + SEED_STEP * part
         own = set(type(c).model_fields) - set(self.NetworkConfig.model_fields)
         network = cast(M, self.Network(self.NetworkConfig(**c.model_dump(exclude=own)), seed))
-        return network, (BoostedMember(c.trees, seed), ExtremeMember(c.extreme, seed), LinearMember(c.linear, seed))
+        return network, self.others_of(seed)
+
+    def others_of(self, seed: int) -> tuple[Member, ...]:
+        """Unfitted members besides the network, one of each of `kinds`."""
+        c = self.config
+        return BoostedMember(c.trees, seed), ExtremeMember(c.extreme, seed), LinearMember(c.linear, seed)
+
+    def shrinkage_of(self, rows: int) -> float:
+        """Pull of the weights towards equal ones, of weights fitted on so many rows."""
+        shrinkage: float = self.config.shrinkage
+        return shrinkage
 
     # -- training ----------------------------------------------------------------------------------------------
     def fit(self, inputs: RecordInputs) -> list[dict[str, float]]:
@@ -92,17 +123,25 @@ class TableAverage(Generic[M]):
         self.networks, self.others = [], []
         history = []
         labels = inputs.labels[inputs.train]
-        unseen = np.zeros((len(labels), len(KINDS)))
+        unseen = np.zeros((len(labels), 1 + len(self.kinds)))
         for part, (rest, own) in enumerate(self._parts(labels)):
-            network, others = self._members(part)
             known, rows = dataclasses.replace(inputs, train=inputs.train[rest]), inputs.train[own]
-            history += [{"part": part, **row} for row in network.fit(known)]
-            for member in others:
-                member.fit(known)
-            self.networks.append(network)
-            self.others.append(others)
-            unseen[own] = self._logits(inputs, rows, [network], [others])
-        self.weights = stack(unseen, labels, self.config.shrinkage)
+            history += self._fit_part(part, known)
+            unseen[own] = self._logits(inputs, rows, self.networks[-1:], self.others[-1:])
+        self.weights = stack_few(unseen, labels, self.shrinkage_of(len(labels)), LEAST if self.refitted else 0.0)
+        if self.refitted:
+            self.networks, self.others = [], []
+            history += self._fit_part(part + 1, inputs)
+        return history
+
+    def _fit_part(self, part: int, inputs: RecordInputs) -> list[dict[str, float]]:
+        """Fit and keep the members of one part; one row an epoch of the network."""
+        network, others = self._members(part)
+        history = [{"part": part, **row} for row in network.fit(inputs)]
+        for member in others:
+            member.fit(inputs)
+        self.networks.append(network)
+        self.others.append(others)
         return history
 
     def _parts(self, labels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -113,24 +152,31 @@ class TableAverage(Generic[M]):
         return parts
 
     # -- prediction --------------------------------------------------------------------------------------------
-    @staticmethod
     def _logits(
-        inputs: RecordInputs, rows: np.ndarray, networks: list[M], others: list[tuple[Member, ...]]
+        self,
+        inputs: RecordInputs,
+        rows: np.ndarray,
+        networks: list[M],
+        others: list[tuple[Member, ...]],
+        asked: Sequence[bool] | None = None,
     ) -> np.ndarray:
-        """Mean logits (B, kinds) over parts."""
+        """Mean logits (B, kinds) over parts, the network's first; zero of kinds that are not ``asked``."""
+        wanted = (True,) * (1 + len(self.kinds)) if asked is None else asked
+        records = FlatRecords(inputs, rows)
+        mean = np.zeros((len(records), len(wanted)))
         networks[0].log_of(inputs)
         for network in networks[1:]:
             network.share_log(networks[0])
-        parts = [
-            np.column_stack([logits(network.predict_proba(inputs, rows)), *(m.logits(inputs, rows) for m in members)])
-            for network, members in zip(networks, others, strict=True)
-        ]
-        mean: np.ndarray = np.mean(parts, axis=0)
+        for network, members in zip(networks, others, strict=True):
+            for kind in np.flatnonzero(wanted):
+                one = members[kind - 1].logits(records) if kind else logits(network.predict_proba(inputs, rows))
+                mean[:, kind] += one / len(networks)
         return mean
 
     def predict_proba(self, inputs: RecordInputs, rows: np.ndarray) -> np.ndarray:
         """Probabilities (B, 2)."""
-        mean = self._logits(inputs, np.asarray(rows, dtype=np.int64), self.networks, self.others)
+        ids = np.asarray(rows, dtype=np.int64)
+        mean = self._logits(inputs, ids, self.networks, self.others, list(self.weights[:-1] > 0))
         positive = expit(mean @ self.weights[:-1] + self.weights[-1])
         return np.stack([1 - positive, positive], axis=1)
 
@@ -160,8 +206,8 @@ class TableAverage(Generic[M]):
         directory.mkdir(parents=True, exist_ok=True)
         for part, (network, others) in enumerate(zip(self.networks, self.others, strict=True)):
             folder = directory / f"part_{part}"
-            network.save(folder / KINDS[0])
-            for kind, member in zip(KINDS[1:], others, strict=True):
+            network.save(folder / NETWORK)
+            for kind, member in zip(self.kinds, others, strict=True):
                 member.save(folder / kind)
         stored = {
             "model": self.name,
@@ -182,10 +228,10 @@ class TableAverage(Generic[M]):
             for part in range(stored["parts"]):
                 folder = directory / f"part_{part}"
                 _, others = model._members(part)
-                for kind, member in zip(KINDS[1:], others, strict=True):
+                for kind, member in zip(model.kinds, others, strict=True):
                     member.restore(folder / kind)
                 model.others.append(others)
-                model.networks.append(cast(M, cls.Network.load(folder / KINDS[0])))
+                model.networks.append(cast(M, cls.Network.load(folder / NETWORK)))
         except (OSError, ValueError) as error:
             raise UserError(f"{directory}: no readable model here ({error}); train it again") from error
         model.weights = np.asarray(stored["weights"])

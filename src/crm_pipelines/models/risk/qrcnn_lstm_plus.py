@@ -1,35 +1,67 @@
-"""QRCNN-LSTM+: QRCNN-LSTMs, boosted trees and a linear model, averaged. Leaves the paper; its own row in every table.
+"""QRCNN-LSTM+: a small QRCNN-LSTM, three kinds of boosted trees and an additive model, weighed. Leaves the paper.
 
-The average is that of `models.risk.average`; what was tried, and what it gave: ``docs/papers/C.md``.
+The average is that of `models.risk.average`, refitted: weights from cross-fitted members, then one member of each kind
+on all training rows, so that a prediction costs five members and not twenty. Members differ on purpose: trees that go
+deep, trees of three levels that read the sequence by its summaries alone, one curve for each number, and the network.
+What was tried, and what it gave: ``docs/papers/C.md``.
 """
 
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from crm_pipelines.config import Parameters
+from crm_pipelines.models.layers.boosting import TableBoostingParameters
 from crm_pipelines.models.layers.conformal import interval_margins
-from crm_pipelines.models.risk.average import SHORTER, AverageConfig, TableAverage
+from crm_pipelines.models.layers.extreme_boosting import ExtremeBoostingParameters
+from crm_pipelines.models.layers.table_members import (
+    AdditiveMember,
+    AdditiveParameters,
+    BoostedMember,
+    LevelMember,
+    Member,
+    SetMember,
+)
+from crm_pipelines.models.risk.average import SHORTER, MembersConfig, TableAverage
 from crm_pipelines.models.risk.neural import RiskConfig, RiskNetwork, RiskTraining
 from crm_pipelines.models.risk.qrcnn_lstm import QRCNNLSTM, QRCNNLSTMConfig, StepWeights
 from crm_pipelines.records.inputs import RecordInputs
 
+TREES = TableBoostingParameters(learning_rate=0.045)
+DEEP = ExtremeBoostingParameters(learning_rate=0.05, depth=0, leaves=24, minimum_weight=8.0, l2=5.0)
+SHALLOW = ExtremeBoostingParameters(
+    rounds=600, learning_rate=0.07, depth=3, minimum_weight=8.0, feature_share=0.3, row_share=0.7, l2=5.0
+)
 
-class QRCNNLSTMPlusConfig(QRCNNLSTMConfig, AverageConfig):
+
+class QRCNNLSTMPlusConfig(QRCNNLSTMConfig, MembersConfig):
     """The network's parameters, and those of the average.
 
     Attributes:
-        training: of the networks.
+        channels, width: of the network, half of what it has alone.
+        training: of the network.
+        shrinkage_rows: the pull of the weights towards equal ones is as strong as so many rows.
+        trees, extreme: of deep trees. shallow: of shallow ones. additive: of the additive model.
     """
 
+    channels: int = Field(default=8, ge=1)
+    width: int = Field(default=16, ge=1)
     training: RiskTraining = SHORTER
+    shrinkage_rows: float = Field(default=30.0, ge=0)
+    trees: TableBoostingParameters = TREES
+    extreme: ExtremeBoostingParameters = DEEP
+    shallow: ExtremeBoostingParameters = SHALLOW
+    additive: AdditiveParameters = AdditiveParameters()
 
 
 class QRCNNLSTMPlus(TableAverage[QRCNNLSTM]):
     """The average as the model contract has it."""
 
     name: ClassVar[str] = "qrcnn_lstm_plus"
+    kinds: ClassVar[tuple[str, ...]] = ("lightgbm", "xgboost", "shallow", "additive")
+    refitted: ClassVar[bool] = True
     Config: ClassVar[type[Parameters]] = QRCNNLSTMPlusConfig
     Network: ClassVar[type[RiskNetwork]] = QRCNNLSTM
     NetworkConfig: ClassVar[type[RiskConfig]] = QRCNNLSTMConfig
@@ -38,6 +70,20 @@ class QRCNNLSTMPlus(TableAverage[QRCNNLSTM]):
         super().__init__(config, seed)
         self.margins: list[float] = []
         """How far each mean quantile moves so that the intervals hold on validation, on the scaled amounts."""
+
+    def others_of(self, seed: int) -> tuple[Member, ...]:
+        """Two kinds of deep trees, shallow ones and an additive model."""
+        c = self.config
+        return (
+            BoostedMember(c.trees, seed),
+            SetMember(c.extreme, seed),
+            LevelMember(c.shallow, seed),
+            AdditiveMember(c.additive, seed),
+        )
+
+    def shrinkage_of(self, rows: int) -> float:
+        """As strong as `shrinkage_rows` rows."""
+        return float(self.config.shrinkage_rows / max(rows, 1))
 
     def extra(self) -> dict[str, Any]:
         """The margins of the quantiles."""
