@@ -5,9 +5,9 @@
 
 Fits each model on the first shuffled fold, quickly but for the pool (how well does not matter here, but how many
 documents leave its questions in doubt does), then scores the test documents from their texts as they lie in
-`clean_documents`: markup out, words, n-grams, model. Tokens of words are found anew in every round. Beside it stand the model alone, its
-words ready, and scikit-learn's TF-IDF of the same n-grams with as many coefficients. CPU time, which other work on the
-machine disturbs less than wall time.
+`clean_documents`: markup out, words, n-grams, model. Tokens of words are found anew in every round. Beside it stand the
+model alone, its words ready, and scikit-learn's TF-IDF of the same n-grams with as many coefficients. CPU time, which
+other work on the machine disturbs less than wall time.
 """
 
 import argparse
