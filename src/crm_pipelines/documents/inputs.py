@@ -64,6 +64,13 @@ class TextInputs:
     def __len__(self) -> int:
         return len(self.text)
 
+    def only(self, rows: Ids) -> Self:
+        """Some documents (B,), with their words: those of documents that came without are found now. No parts."""
+        texts = (self.summary[rows], self.text[rows], self.words[rows])
+        words = [known or " ".join([*tokenise(a), *tokenise(b)]) for a, b, known in zip(*texts, strict=True)]
+        parts = {name: getattr(self, name)[rows] for name in ("labels", "grades", "summary", "text", "customer")}
+        return type(self)(self.protocol, self.fold, self.classes, words=np.array(words, dtype=object), **parts)
+
     @classmethod
     def of(cls, words: pd.DataFrame, classes: Sequence[str] = c.SENTIMENTS, **parts: Any) -> Self:
         """Inputs from rows of `words.DOCUMENT_WORDS`; ``parts`` are further attributes, such as ``train``."""

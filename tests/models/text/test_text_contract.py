@@ -168,3 +168,25 @@ def test_the_code_of_a_model_is_what_it_imports():
     assert set(text_code_of("cnn_gru")) < set(text_code_of("cnn_gru_plus"))
     with pytest.raises(UserError, match="vader"):
         text_model("vadr")
+
+
+def test_networks_are_asked_only_where_the_questions_leave_doubt():
+    inputs, config = data(), text_model("cnn_gru_plus").Config
+    fits = {sure: text_model("cnn_gru_plus")(config(**SMALL["cnn_gru_plus"], sure=sure), 1) for sure in (0.01, 1.0)}
+    for sure, model in fits.items():
+        model.fit(inputs)
+        whole = model.predict_proba(inputs, inputs.test)
+        model.networks = []
+        if sure == 1.0:  # every document is in doubt
+            with pytest.raises(IndexError):
+                model.predict_proba(inputs, inputs.test)
+        else:
+            assert model.predict_proba(inputs, inputs.test).tobytes() == whole.tobytes()
+
+
+def test_documents_without_words_get_them_when_they_are_asked_for():
+    inputs = TextInputs.of_texts(["Great", None], ["It's <b>loud</b>!", "..."], data().classes, tokens=False)
+    assert inputs.words.tolist() == ["", ""]
+    found = inputs.only(np.array([1, 0]))
+    assert found.words.tolist() == ["", "great it's loud !"]
+    assert found.text.tolist() == ["...", "It's loud !"]

@@ -11,7 +11,6 @@ those of all training documents.
 """
 
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -51,15 +50,6 @@ class QuestionParameters(Parameters):
     parts: int = Field(default=3, ge=2)
 
 
-class _Ready(NamedTuple):
-    """Made for scoring: of which mix; tables of n-grams; weights of the lexicon (C, `WIDTH`); constants (C,)."""
-
-    mix: np.ndarray | None
-    tables: list[np.ndarray]
-    lexicon: np.ndarray
-    intercept: np.ndarray
-
-
 class NGramQuestions:
     """K logistic regressions, freed of the balance of their answers: of classes, then of marks.
 
@@ -73,7 +63,7 @@ class NGramQuestions:
         self.mean = self.scale = np.zeros(0, dtype=np.float32)
         self.coefficients = np.zeros((0, 0), dtype=np.float32)
         self.intercept = np.zeros(0)
-        self._ready: _Ready | None = None
+        self._tables: list[np.ndarray] | None = None
 
     def fit(self, inputs: TextInputs) -> np.ndarray:
         """Fit on the training documents; returns what is said (N, K) of each by questions that have not seen it."""
@@ -91,7 +81,7 @@ class NGramQuestions:
             coefficients, intercept = self._fitted(plain[rest], full[rest], classes[rest], higher[rest])
             unseen[own] = full[own] @ coefficients.T + intercept
         self.coefficients, self.intercept = self._fitted(plain, full, classes, higher)
-        self._ready = None
+        self._tables = None
         return unseen
 
     def _fitted(
@@ -127,24 +117,18 @@ class NGramQuestions:
             random_state=self.seed,
         )
 
-    def said(self, inputs: TextInputs, rows: np.ndarray, mix: np.ndarray | None = None) -> np.ndarray:
-        """Logits (B, K) of document rows (B,), or what is made of them (B, C) by ``mix`` (K, C)."""
-        ready = self._ready
-        if ready is None or ready.mix is not mix:
-            ready = self._ready = self._mixed(mix)
-        out = np.zeros((len(rows), len(ready.intercept)))
+    def said(self, inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
+        """Logits (B, K) of document rows (B,)."""
+        width = self.ngrams.width
+        if self._tables is None:
+            self._tables = self.ngrams.spread(self.coefficients[:, :width])
+        out = np.zeros((len(rows), len(self.intercept)))
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
             numbers = (lexicon_numbers(inputs, part) - self.mean) * self.scale
-            by_words = self.ngrams.scores(inputs, part, ready.tables)
-            out[start : start + len(part)] = by_words + numbers @ ready.lexicon.T + ready.intercept
+            by_words = self.ngrams.scores(inputs, part, self._tables)
+            out[start : start + len(part)] = by_words + numbers @ self.coefficients[:, width:].T + self.intercept
         return out
-
-    def _mixed(self, mix: np.ndarray | None) -> "_Ready":
-        coefficients, intercept, width = self.coefficients, self.intercept, self.ngrams.width
-        if mix is not None:
-            coefficients, intercept = (mix.T @ coefficients).astype(np.float32), mix.T @ intercept
-        return _Ready(mix, self.ngrams.spread(coefficients[:, :width]), coefficients[:, width:], intercept)
 
     def state(self) -> dict[str, torch.Tensor]:
         """The fitted arrays, to be saved."""
@@ -156,7 +140,7 @@ class NGramQuestions:
         for name in ("mean", "scale", "coefficients", "intercept"):
             setattr(self, name, state[name].numpy())
         self.ngrams.restore(state)
-        self._ready = None
+        self._tables = None
 
     @property
     def n_parameters(self) -> int:

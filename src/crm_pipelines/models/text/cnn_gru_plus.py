@@ -1,16 +1,21 @@
-"""CNN-GRU+: a network and linear models on n-grams, cross-fitted, under a judge who weighs what they say.
+"""CNN-GRU+: networks and linear models on n-grams, cross-fitted, under judges who weigh what they say.
 
 Idea: with some thousand documents a network on words and linear models on characters and a lexicon err in different
 places, and the variance of the first is large. The documents of training and validation are cut into parts; for each of
 them every member is fitted on the others, so that every document is scored by members that have not learnt its label
-(Wolpert 1992, "Stacked generalization"). On these scores a small logistic regression, the judge, learns what to make of
-them. A new document gets members fitted on all documents; one that the model has learnt from gets what the judge makes
-of members that had not seen it. So thresholds and temperature chosen on documents of training and validation stay
-honest. The judge is linear and so are the questions: both together are one table of n-grams (decision 068).
+(Wolpert 1992, "Stacked generalization"). On these scores small logistic regressions, the judges, learn what to make of
+them: one hears the linear members alone, the other all. Networks cost most and seldom change a clear case, so they are
+asked only where the first judge is in doubt (Viola and Jones 2001, "Rapid object detection using a boosted cascade";
+decision 068).
+
+A new document gets the networks of all parts, averaged, and linear models of all documents; one that the model has
+learnt from gets what the judges make of members that had not seen it. So thresholds and temperature chosen on documents
+of training and validation stay honest.
 """
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -33,8 +38,8 @@ SEED_STEP = 1_000
 """Seeds of members lie this far apart."""
 STOPPING_SHARE = 0.1
 """Share of a network's documents that stop it."""
-POOL, NETWORK = "pool", "network"
-POOL_ARRAYS = ("mean", "scale", "weights", "constants", "marks", "unseen")
+POOL = "pool"
+JUDGES, JUDGE_ARRAYS = ("first", "second"), ("mean", "scale", "weights", "constants")
 QUESTIONS = "questions_"
 LIMIT = 1e-6
 """Networks' probabilities count as no lower."""
@@ -44,15 +49,42 @@ class CNNGRUPlusConfig(CNNGRUConfig):
     """The network's parameters and those of the pool.
 
     Attributes:
-        training: of the networks. parts: of the documents; as many networks and one of all are fitted.
+        training: of the networks. parts: of the documents; as many networks.
         questions: hyper-parameters of the linear members.
-        penalty: inverse L2 strength C of the judge.
+        penalty: inverse L2 strength C of the judges.
+        sure: probability of a class from which on the networks are not asked.
     """
 
     training: TextTraining = TextTraining(epochs=3, most_events=25_000)
     parts: int = Field(default=3, ge=2)
     questions: QuestionParameters = QuestionParameters()
     penalty: float = Field(default=0.1, gt=0)
+    sure: float = Field(default=0.95, gt=0, le=1)
+
+
+class Judge:
+    """Logistic regression on what M members say.
+
+    Attributes:
+        mean, scale: of what they say (M,). weights: (C, M). constants: (C,).
+    """
+
+    def __init__(self) -> None:
+        self.mean = self.scale = np.zeros(0)
+        self.weights, self.constants = np.zeros((0, 0), dtype=np.float32), np.zeros(0)
+
+    @classmethod
+    def of(cls, said: np.ndarray, labels: np.ndarray, classes: int, penalty: float) -> Self:
+        """Fitted on what members say (N, M) of documents with labels (N,)."""
+        judge = cls()
+        judge.mean, judge.scale = said.mean(axis=0), np.maximum(said.std(axis=0), 1e-6)
+        fitted = LogisticRegression(C=penalty, max_iter=200).fit((said - judge.mean) / judge.scale, labels)
+        judge.weights, judge.constants = full_coefficients(fitted, classes)
+        return judge
+
+    def probabilities(self, said: np.ndarray) -> np.ndarray:
+        """Probabilities (B, C) from what members say (B, M)."""
+        return softmax((said - self.mean) / self.scale @ self.weights.T + self.constants)
 
 
 class CNNGRUPlus:
@@ -60,84 +92,60 @@ class CNNGRUPlus:
 
     name: ClassVar[str] = "cnn_gru_plus"
     Config: ClassVar[type[Parameters]] = CNNGRUPlusConfig
-    reads_words: ClassVar[bool] = True
+    reads_words: ClassVar[bool] = False  # but for documents in doubt
     cross_fitted: ClassVar[bool] = True
 
     def __init__(self, config: CNNGRUPlusConfig, seed: int = 42) -> None:
         self.config, self.seed = config, seed
-        self.member = CNNGRU(self.network_config(), seed)
-        """The network of all documents."""
+        self.networks: list[CNNGRU] = []
         self.questions = NGramQuestions(config.questions, seed)
-        self.mean = self.scale = np.zeros(0)
-        """Of what members say (M,)."""
-        self.weights, self.constants = np.zeros((0, 0)), np.zeros(0)
-        """The judge's: (C, M) and (C,)."""
-        self._mix = np.zeros((0, 0))
-        """What it makes of the questions (K, C)."""
+        self.first, self.second = Judge(), Judge()
+        """Judges of the questions alone, and of networks and questions."""
         self.marks = np.zeros(0, dtype=np.int64)
         """Of the documents learnt from, ascending."""
         self.unseen = np.zeros((0, 0))
         """Their probabilities by members that had not seen them."""
 
     def fit(self, inputs: TextInputs) -> list[dict[str, float]]:
-        """Fit every member on all parts but one, the judge on what each says of that one, then members on all."""
+        """Fit every member on all parts but one, then the judges on what each says of that one."""
         rows = np.sort(np.concatenate([inputs.train, inputs.validation]))
-        everything = dataclasses.replace(inputs, train=rows)
+        everything, labels = dataclasses.replace(inputs, train=rows), inputs.labels[rows]
         by_questions = self.questions.fit(everything)
-        words = known_words(everything, self.network_config(), self.seed)
-        by_networks, _, history = self.cross_fit(inputs, rows, words)
-        self.member, own = self.fit_network(inputs, rows, words, self.seed)
-        history += [{"part": self.config.parts, **row} for row in own]
-        said = np.hstack([by_networks, by_questions])
-        self.judge(said, inputs.labels[rows], len(inputs.classes))
+        by_networks, self.networks, history = self.cross_fit(everything)
+        said, classes = np.hstack([by_networks, by_questions]), len(inputs.classes)
+        self.first = Judge.of(by_questions, labels, classes, self.config.penalty)
+        self.second = Judge.of(said, labels, classes, self.config.penalty)
+        unseen = self.first.probabilities(by_questions)
+        doubtful = self._doubtful(unseen)
+        unseen[doubtful] = self.second.probabilities(said[doubtful])
         marks = _marks(inputs, rows)
         order = np.argsort(marks, kind="stable")
-        self.marks, self.unseen = marks[order], self.judged(said)[order]
+        self.marks, self.unseen = marks[order], unseen[order]
         return history
 
-    def cross_fit(
-        self, inputs: TextInputs, rows: np.ndarray, words: tuple[list[str], np.ndarray]
-    ) -> tuple[np.ndarray, list[CNNGRU], list[dict[str, float]]]:
-        """What networks that have not seen it say (N, C) of each document row (N,); the networks, and how they learnt.
-
-        Args:
-            words: the vocabulary and its vectors.
-        """
+    def cross_fit(self, inputs: TextInputs) -> tuple[np.ndarray, list[CNNGRU], list[dict[str, float]]]:
+        """What networks that have not seen it say (N, C) of each training document; they, and how they learnt."""
+        rows, config = inputs.train, self._network_config()
+        labels, words = inputs.labels[rows], known_words(inputs, config, self.seed)
         said = np.zeros((len(rows), len(inputs.classes)))
         networks, history = [], []
-        for part, (rest, own) in enumerate(stratified_parts(inputs.labels[rows], self.config.parts, self.seed)):
-            network, learnt = self.fit_network(inputs, rows[rest], words, self.seed + SEED_STEP * (part + 1))
-            said[own] = logs(network.predict_proba(inputs, rows[own]))
+        for part, (rest, own) in enumerate(stratified_parts(labels, self.config.parts, self.seed)):
+            seed = self.seed + SEED_STEP * part
+            train, stopping = self._divided(rows[rest], labels[rest], seed)
+            network = CNNGRU(config, seed)
+            network.give_words(words)
+            known = dataclasses.replace(inputs, train=train, validation=stopping)
+            history += [{"part": part, **row} for row in network.fit(known)]
+            said[own] = logs(network.predict_proba(known, rows[own]))
             networks.append(network)
-            history += [{"part": part, **row} for row in learnt]
         return said, networks, history
 
-    def fit_network(
-        self, inputs: TextInputs, rows: np.ndarray, words: tuple[list[str], np.ndarray], seed: int
-    ) -> tuple[CNNGRU, list[dict[str, float]]]:
-        """A network of document rows (N,), some of which stop it."""
-        train, stopping = self._divided(rows, inputs.labels[rows], seed)
-        network = CNNGRU(self.network_config(), seed)
-        network.give_words(words)
-        return network, network.fit(dataclasses.replace(inputs, train=train, validation=stopping))
+    def _doubtful(self, probabilities: np.ndarray) -> np.ndarray:
+        """Which documents (B,) the first judge is not sure of."""
+        found: np.ndarray = probabilities.max(axis=1) < self.config.sure
+        return found
 
-    def judge(self, said: np.ndarray, labels: np.ndarray, classes: int) -> None:
-        """Fit the judge on what members say (N, M) of documents with labels (N,)."""
-        self.mean, self.scale = said.mean(axis=0), np.maximum(said.std(axis=0), 1e-6)
-        judge = LogisticRegression(C=self.config.penalty, max_iter=200).fit((said - self.mean) / self.scale, labels)
-        self.weights, self.constants = full_coefficients(judge, classes)
-        self._fold()
-
-    def _fold(self) -> None:
-        """Bring the judge's weights of the questions into one matrix."""
-        self._mix = np.ascontiguousarray((self.weights / self.scale)[:, len(self.constants) :].T)
-
-    def judged(self, said: np.ndarray) -> np.ndarray:
-        """Probabilities (B, C) from what members say (B, M)."""
-        return softmax((said - self.mean) / self.scale @ self.weights.T + self.constants)
-
-    def network_config(self) -> CNNGRUConfig:
-        """The network's parameters alone."""
+    def _network_config(self) -> CNNGRUConfig:
         own = set(CNNGRUPlusConfig.model_fields) - set(CNNGRUConfig.model_fields)
         return CNNGRUConfig(**self.config.model_dump(exclude=own))
 
@@ -151,32 +159,42 @@ class CNNGRUPlus:
 
     def predict_proba(self, inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
         """Probabilities (B, C); documents that were learnt from get those of members that had not seen them."""
-        out = np.zeros((len(rows), len(self.constants)))
+        out = np.zeros((len(rows), len(inputs.classes)))
         if not len(rows):
             return out
         marks = _marks(inputs, rows)
         place = np.searchsorted(self.marks, marks).clip(max=max(len(self.marks) - 1, 0))
         known = self.marks[place] == marks
         out[known] = self.unseen[place[known]]
-        new = rows[~known]
-        if len(new):
-            c = len(self.constants)
-            by_network = logs(self.member.predict_proba(inputs, new)) @ (self.weights / self.scale)[:, :c].T
-            constants = self.constants - self.weights @ (self.mean / self.scale)
-            out[~known] = softmax(by_network + self.questions.said(inputs, new, self._mix) + constants)
+        if not known.all():
+            out[~known] = self._of_new(inputs, rows[~known])
+        return out
+
+    def _of_new(self, inputs: TextInputs, rows: np.ndarray) -> np.ndarray:
+        """Probabilities (B, C) of documents that nothing was learnt from."""
+        by_questions = self.questions.said(inputs, rows)
+        out = self.first.probabilities(by_questions)
+        doubtful = self._doubtful(out)
+        if doubtful.any():
+            said = np.hstack([average_of(self.networks, inputs.only(rows[doubtful])), by_questions[doubtful]])
+            out[doubtful] = self.second.probabilities(said)
         return out
 
     def save(self, directory: Path) -> None:
-        """Write the members, the judge, and marks and scores of the documents learnt from."""
-        self.member.save(directory / NETWORK)
+        """Write the members, the judges, and marks and scores of the documents learnt from."""
+        for part, network in enumerate(self.networks):
+            network.save(directory / f"network={part}")
         config = {
             "model": self.name,
             "config": self.config.model_dump(mode="json"),
             "seed": self.seed,
+            "parts": len(self.networks),
         }
-        arrays = {name: torch.from_numpy(getattr(self, name)) for name in POOL_ARRAYS}
+        arrays = {"marks": self.marks, "unseen": self.unseen}
+        for judge in JUDGES:
+            arrays |= {f"{judge}_{name}": getattr(getattr(self, judge), name) for name in JUDGE_ARRAYS}
         questions = {f"{QUESTIONS}{name}": tensor for name, tensor in self.questions.state().items()}
-        save_weights(directory / POOL, config, {**arrays, **questions})
+        save_weights(directory / POOL, config, {n: torch.from_numpy(a) for n, a in arrays.items()} | questions)
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -187,18 +205,31 @@ class CNNGRUPlus:
         """
         stored, state = load_weights(directory / POOL)
         model = cls(CNNGRUPlusConfig(**stored["config"]), stored["seed"])
-        model.member = CNNGRU.load(directory / NETWORK)
-        for name in POOL_ARRAYS:
-            setattr(model, name, state[name].numpy())
+        model.networks = [CNNGRU.load(directory / f"network={part}") for part in range(stored["parts"])]
+        model.marks, model.unseen = state["marks"].numpy(), state["unseen"].numpy()
+        for judge in JUDGES:
+            for name in JUDGE_ARRAYS:
+                setattr(getattr(model, judge), name, state[f"{judge}_{name}"].numpy())
         own = {name.removeprefix(QUESTIONS): each for name, each in state.items() if name.startswith(QUESTIONS)}
         model.questions.restore(own)
-        model._fold()
         return model
 
     @property
     def n_parameters(self) -> int:
-        """Of the members, and the judge."""
-        return self.member.n_parameters + self.questions.n_parameters + self.weights.size + len(self.constants)
+        """Of all members, and the judges."""
+        networks = sum(network.n_parameters for network in self.networks)
+        judges = sum(judge.weights.size + len(judge.constants) for judge in (self.first, self.second))
+        return networks + self.questions.n_parameters + judges
+
+
+def average_of(networks: Sequence[CNNGRU], inputs: TextInputs) -> np.ndarray:
+    """Mean log-probabilities (n, C) of all documents by networks that know the same words."""
+    networks[0].log_of(inputs)
+    for network in networks[1:]:
+        network.share_log(networks[0])
+    rows = np.arange(len(inputs))
+    mean: np.ndarray = np.mean([logs(network.predict_proba(inputs, rows)) for network in networks], axis=0)
+    return mean
 
 
 def logs(probabilities: np.ndarray) -> np.ndarray:
