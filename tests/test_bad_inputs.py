@@ -1,11 +1,12 @@
 """What a user may get wrong: one line says where it is and what to do, and nothing is left half done."""
 
 import gzip
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,59 @@ def records(**changes: Any) -> dict[str, Any]:
     return {"title": "My loans", "records": {**LOAN_BLOCK, **changes}}
 
 
+def loans(*names: str, n: int = 200, cell: Callable[[int, str], str] = lambda i, name: f"{i % 17}") -> bytes:
+    """The loans with further columns."""
+    rows = (
+        f"{i},{'yes' if i % 4 == 0 else 'no'},{20 + i % 40}{''.join(f',{cell(i, name)}' for name in names)}\n"
+        for i in range(n)
+    )
+    return ("loan,defaulted,age" + "".join(f",{name}" for name in names) + "\n" + "".join(rows)).encode()
+
+
+def texts(rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """A file of tickets: customer, sentiment, text."""
+    return ("Who,Mood,Said\n" + "".join(f'{who},{mood},"{text}"\n' for who, mood, text in rows)).encode()
+
+
+TICKETS = "shop/tickets.csv"
+TICKET_BLOCK: dict[str, Any] = {
+    "file": TICKETS,
+    "columns": {"customer_id": "Who", "label": "Mood", "text": "Said"},
+    "channel": "ticket",
+    "labels": {"bad": "negative", "fine": "neutral", "good": "positive"},
+}
+
+
+def documents(**changes: Any) -> dict[str, Any]:
+    """A block of documents alone."""
+    return {"title": "My tickets", "documents": {"tickets": {**TICKET_BLOCK, **changes}}}
+
+
+def with_log(**blocks: Any) -> dict[str, Any]:
+    """The shop with further blocks."""
+    return {**BLOCK, **blocks}
+
+
+ONE_EACH = HEADER + "".join(f"c{i},p{i % 7},{1_700_000_000 + i},seen,1\n" for i in range(400))
+LOOP = HEADER + "".join(
+    [f"c1,p1,{1_700_000_000 + i},seen,1\n" for i in range(10_000)]
+    + [f"c{2 + i % 9},p{i % 7},{1_700_020_000 + i},paid,1\n" for i in range(300)]
+)
+BACKWARDS = HEADER + "".join(f"c{i % 9},p{i % 7},{1_700_000_000 - 90 * i},paid,1\n" for i in range(300))
+READ_RECORDS = frozenset({"02_intermediate/records", "02_intermediate/records_layout", "08_reporting/ingestion_notes"})
+ARRAYS = {f"03_primary/{name}" for name in ("items", "start", "timestamp", "customer_ids", "item_ids")}
+SEQUENCES = ARRAYS | {"08_reporting/sequence_report"}
+NAMES = frozenset({"02_intermediate/annotated_sentences", "02_intermediate/catalogue_names"})
+PRODUCTS = frozenset(
+    NOTES
+    | ARRAYS
+    | {"03_primary/predicted", "03_primary/until", "08_reporting/general_report", "08_reporting/product_report"}
+    | {f"02_intermediate/product_{name}" for name in ("interactions", "customers", "items")}
+    | {f"02_intermediate/general_{name}" for name in ("customers", "items")}
+)
+CLEAN_RECORDS = READ_RECORDS | {"03_primary/clean_records", "08_reporting/cleaning_report"}
+
+
 MISTAKES = {
     "labels that YAML takes for truth values": Mistake(
         ("'sources.mine.interactions.behaviours'", "in quotes"), block=interactions(behaviours={True: "a", False: "b"})
@@ -172,10 +226,127 @@ MISTAKES = {
         ("none of the 200 records is valid (missing_label: 200)",),
         {"shop/loans.csv": LOANS.replace(",no,", ",,").replace(",yes,", ",,").encode()},
         records(),
-        written=frozenset(
-            {"02_intermediate/records", "02_intermediate/records_layout", "08_reporting/ingestion_notes"}
-        ),
+        written=READ_RECORDS,
         pipelines="risk",
+    ),
+    "risk: an outcome of three kinds": Mistake(
+        ("'sources.mine.records'", "must name two classes"),
+        {"shop/loans.csv": LOANS.encode()},
+        records(classes={"no": "pays", "yes": "defaults", "maybe": "waits"}),
+        pipelines="risk",
+    ),
+    "risk: an id for two records": Mistake(
+        ("shop/loans.csv", "an id stands for different records, first in rows 1 and 2", "under 'customer'"),
+        {"shop/loans.csv": LOANS.replace("1,no,", "0,no,", 1).encode()},
+        records(),
+        written=READ_RECORDS,
+        pipelines="risk",
+    ),
+    "risk: a column filled in afterwards": Mistake(
+        ("shop/loans.csv", "the outcome can be read off 'recovered'", "'leaky'", "'trusted'"),
+        {"shop/loans.csv": loans("recovered", cell=lambda i, _: "0" if i % 4 else "1")},
+        records(numeric=["age", "recovered"]),
+        written=CLEAN_RECORDS,
+        pipelines="risk",
+    ),
+    "risk: thirty records": Mistake(
+        ("shop/loans.csv", "30 records", "100"),
+        {"shop/loans.csv": loans(n=30)},
+        records(),
+        written=CLEAN_RECORDS,
+        pipelines="risk",
+    ),
+    "risk: every column is blank": Mistake(
+        ("shop/loans.csv", "no column is left to learn from", "'numeric' or 'categorical'"),
+        {"shop/loans.csv": loans("blank", cell=lambda i, name: "")},
+        records(numeric=["blank"]),
+        written=CLEAN_RECORDS,
+        pipelines="risk",
+    ),
+    "risk: cells separated by something else": Mistake(
+        ("shop/loans.csv", "single column", "separat"),
+        {"shop/loans.csv": LOANS.replace(",", ";").encode()},
+        {**records(), "delimiter": ","},
+        pipelines="risk",
+    ),
+    "engagement: a threshold above one": Mistake(
+        ("'engagement.policy.threshold", "less than or equal to 1"),
+        arguments=("--params=engagement.policy.threshold=1.5",),
+        pipelines="engagement",
+    ),
+    "engagement: an action without its cost": Mistake(
+        ("'engagement.policy.actions.gift.cost'", "is missing"),
+        configuration={
+            "test/parameters/engagement.yml": "engagement: {policy: {actions: {gift: {kind: retention}}}}",
+        },
+        pipelines="engagement",
+    ),
+    "engagement: nobody with a second event": Mistake(
+        (LOG, "no customer has two events", "check the columns of customer and item"),
+        {LOG: ONE_EACH.encode()},
+        written=frozenset(TABLES | NOTES | CLEAN),
+        pipelines="sequences",
+    ),
+    "engagement: churn of a behaviour that never occurs": Mistake(
+        ("'churn.behaviours' names 'refund'", "buy, cart, view"),
+        block=with_log(churn={"behaviours": ["refund"], "within_days": 3}),
+        written=frozenset(TABLES | NOTES | CLEAN | SEQUENCES),
+        pipelines="sequences",
+    ),
+    "engagement: a log shorter than the silence that is churn": Mistake(
+        ("leaves no history", "'churn.within_days'"),
+        block=with_log(churn={"within_days": 90}),
+        written=frozenset(TABLES | NOTES | CLEAN | SEQUENCES),
+        pipelines="sequences",
+    ),
+    "feedback: an unknown mood": Mistake(
+        (TICKETS, "column 'Mood'", "'furious'", "Add it under"),
+        {TICKETS: texts(("c1", "furious" if i == 3 else "bad", f"too late {i}") for i in range(60))},
+        documents(),
+        written=NAMES,
+        pipelines="documents",
+    ),
+    "feedback: no text at all": Mistake(
+        ("none of the 60 documents can be used (empty_text: 60)", "column of the text"),
+        {TICKETS: texts(("c1", "bad", "") for _ in range(60))},
+        documents(),
+        written=NAMES | {"02_intermediate/documents", *NOTES},
+        pipelines="documents",
+    ),
+    "feedback: moods without their meaning": Mistake(
+        ("'sources.mine.documents.tickets'", "'labels' and 'columns.label' go together"),
+        {TICKETS: texts([("c1", "bad", "late")])},
+        documents(labels={}),
+        pipelines="feedback",
+    ),
+    "feedback: the text under another name": Mistake(
+        (TICKETS, "no column 'Text'", "Columns found: Who, Mood, Said"),
+        {TICKETS: texts([("c1", "bad", "late")])},
+        documents(columns={**TICKET_BLOCK["columns"], "text": "Text"}),
+        written=NAMES,
+        pipelines="documents",
+    ),
+    "recommendation: a class that is none": Mistake(
+        ("'offers' names the class 'bought'", "view, cart, buy"),
+        block=with_log(offers={"takes": ["bought"]}),
+        pipelines="recommendation",
+    ),
+    "recommendation: a rule for a product that is none": Mistake(
+        ("'eligible' names a product 'p99' that is not known",),
+        block=with_log(offers={"takes": ["buy"], "eligible": {"p99": {"at_least": {"age": 18}}}}),
+        written=PRODUCTS,
+        pipelines="recommendation",
+    ),
+    "recommendation: a product withdrawn that is none": Mistake(
+        ("'offers.withdrawn' names a product 'p99' that is not known",),
+        block=with_log(offers={"takes": ["buy"], "withdrawn": ["p99"]}),
+        written=PRODUCTS,
+        pipelines="recommendation",
+    ),
+    "scoring: pseudonyms without a key": Mistake(
+        ("'scoring.id_key'", "CRM_TEST_NO_SUCH_KEY", "put a secret"),
+        arguments=("--params=scoring.id_key=CRM_TEST_NO_SUCH_KEY",),
+        pipelines="scoring",
     ),
     "scoring: a limit below another": Mistake(
         ("'scoring.drift'", "'moderate' must not exceed 'major'"),
@@ -389,6 +560,104 @@ def test_a_mistake_is_told_in_one_line_and_leaves_nothing_half_done(
     assert "Traceback" not in ran.everything
     assert len(ran.last_line) < 600
     assert shop.written() == mistake.written
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """What looks wrong and is not: it is read, and counted where something is left out.
+
+    Attributes:
+        counts: reason in the stage's report of rows, or note of its reading -> rows.
+        files, block, pipelines: as of a `Mistake`.
+    """
+
+    counts: Mapping[str, int]
+    files: Mapping[str, bytes | None]
+    block: Mapping[str, Any]
+    pipelines: str
+
+
+ODDITIES = {
+    "a constant column, a blank one, negative amounts and a category seen once": Oddity(
+        {"all": 200, "valid": 200},
+        {
+            "shop/loans.csv": loans(
+                *("same", "blank", "owed", "kind"),
+                cell=lambda i, name: {"same": "7", "blank": "", "owed": f"{-i}", "kind": "a" if i else "odd"}[name],
+            )
+        },
+        records(numeric=["age", "same", "blank", "owed"], categorical=["kind"]),
+        "records",
+    ),
+    "records that are there twice, and one without an outcome": Oddity(
+        {"all": 202, "duplicate": 1, "missing_label": 1, "valid": 200},
+        {"shop/loans.csv": LOANS.encode() + LOANS.splitlines()[-1].encode() + b"\nlast,,30\n"},
+        records(),
+        "records",
+    ),
+    "cells separated by semicolons": Oddity(
+        {"all": 200, "valid": 200},
+        {"shop/loans.csv": LOANS.replace(",", ";").encode()},
+        records(),
+        "records",
+    ),
+    "three hundred columns": Oddity(
+        {"all": 200, "valid": 200},
+        {"shop/loans.csv": loans(*(f"x{i}" for i in range(300)))},
+        records(numeric=["age", *(f"x{i}" for i in range(300))]),
+        "records",
+    ),
+    "an item ten thousand times in a row, and customers without a profile": Oddity(
+        {
+            "item_repeats_itself": 9_999,
+            "with_a_single_event": 1,
+            "customers_only_in_log": 2,
+            "with_a_profile_but_not_in_the_log": 20,
+        },
+        {LOG: LOOP.encode(), CLIENTS: GOOD_CLIENTS.replace("c9,29\n", "").replace("c10,30\n", "").encode()},
+        BLOCK,
+        "sequences",
+    ),
+    "empty texts, a megabyte, control characters, markup, emoji alone, strangers": Oddity(
+        {"all": 66, "empty_text": 2, "text_cut": 1, "control_characters": 1, "valid": 64, "without_label": 1},
+        {
+            TICKETS: texts(
+                [(f"c{i}", ("bad", "fine", "good")[i % 3], f"parcel {i} came late") for i in range(60)]
+                + [("c1", "bad", ""), ("c2", "bad", "   ")]
+                + [("c3", "bad", "late " * 250_000), ("c4", "fine", "be\x07ll")]
+                + [("c5", "", "<script>alert(1)</script>"), ("nobody", "good", "\U0001f600\U0001f600")]
+            )
+        },
+        documents(),
+        "documents",
+    ),
+    "products taken again, never sold or held by everybody, and times that run backwards": Oddity(
+        {"taken_while_held": 237, "earlier_than_the_row_before": 299, "holding_every_product": 9, "never_sold": 0},
+        {LOG: BACKWARDS.encode(), CLIENTS: GOOD_CLIENTS.encode()},
+        with_log(offers={"takes": ["buy"]}),
+        "products",
+    ),
+}
+
+
+@pytest.mark.parametrize("oddity", ODDITIES.values(), ids=ODDITIES)
+def test_an_oddity_is_read_and_counted(oddity: Oddity, shop: Shop, project: Path, kedro_run: Callable):
+    shop.set_up(Mistake((), oddity.files, oddity.block), project)
+    ran = kedro_run(*shop.arguments(pipelines=oddity.pipelines))
+    assert ran.exit_code == 0, ran.everything
+    counted = {
+        note: number
+        for path in shop.data.rglob("ingestion_notes.json")
+        for note, number in json.loads(path.read_text(encoding="utf-8")).items()
+    }
+    for path in sorted(shop.data.rglob("08_reporting/**/*.csv")):
+        table = pd.read_csv(path)
+        if list(table.columns) == ["step", "reason", "rows"]:
+            steps = table.groupby("step")["rows"].sum()
+            if "rows_in" in steps:
+                assert steps["rows_in"] == steps.get("dropped", 0) + steps["rows_out"]
+            counted |= dict(zip(table["reason"], table["rows"], strict=True))
+    assert {reason: counted.get(reason) for reason in oddity.counts} == dict(oddity.counts)
 
 
 def test_without_a_mistake_the_same_files_are_read_and_split(shop: Shop, project: Path, kedro_run: Callable):
