@@ -124,6 +124,33 @@ def test_a_log_of_one_kind_suffices_for_plans_and_churn_only(raw):
     assert facts.churn is not None
 
 
+def test_history_may_tell_churn_and_an_attribute_filled_in_afterwards_may_not(raw):
+    """Half of the customers stop at day 20: what they did tells, and so does a column written when they had gone."""
+    n = 3_000
+    customer = [i % 60 for i in range(n)]
+    table = pd.DataFrame({"customer_id": [f"c{i:02d}" for i in customer], "item_id": [f"p{i % 21}" for i in range(n)]})
+    table["timestamp"] = [START + 86_400 * (i // 60) for i in range(n)]
+    table = table[(table["timestamp"] < START + 20 * 86_400) | (pd.Series(customer) % 2 == 0)]
+    people = {"customer_id": sorted(set(table["customer_id"])), "refunded": [i % 2 for i in range(60)]}
+    pd.DataFrame(people).to_csv(raw.root / "people.csv", index=False)
+    attributes = {"file": "people.csv", "numeric": ["refunded"]}
+    churn = {"within_days": 10, "snapshots": 2, "audience": {"active_within_days": 60}}
+    source = spec(behaviours={}, churn=churn, customers=attributes)
+    facts, findings, verdicts = look(raw, source, table)
+    assert {name for name, auc in facts.churn.aucs.items() if auc > 0.98} >= {"refunded", "recency_days"}
+    assert [each.where for each in findings if "AUC" in each.what] == ["churn, column 'refunded'"]
+    assert "leave it out of 'customers'" in said(findings)
+    assert verdicts["engagement"] == "not ready"
+    without = spec(behaviours={}, churn=churn)
+    assert look(raw, without, table)[2]["engagement"] == "ready"
+
+
+def test_customers_without_attributes_are_not_said_to_have_any(raw):
+    facts, findings, _ = look(raw, spec(), log())
+    shown = report.text(facts, "shop", findings, requirements.table(facts, LIMITS))
+    assert "with a row of attributes" not in shown
+
+
 def test_records_are_judged_by_their_outcome_and_by_columns_that_give_it_away(raw):
     n = 400
     table = pd.DataFrame(

@@ -57,6 +57,34 @@ def test_latin_1_without_quotes(folder):
     assert cells(raw) == [["1", 'Amélie "x']]
 
 
+EURO = "a;b\n1;Zoë\n2;12 € – “so”\n".encode("windows-1252")
+
+
+def test_windows_1252_is_read_with_its_euro_sign(folder):
+    found = read(folder, "w.csv", EURO, encoding="windows-1252")
+    assert cells(found) == [["1", "Zoë"], ["2", "12 € – “so”"]]
+    assert list(folder.raw.staging.glob("*w.csv*.csv")) == []  # the copy is gone
+
+
+def test_windows_1252_is_read_from_a_packed_file(folder):
+    folder.write("w.csv.gz", gzip.compress(EURO, mtime=0))
+    assert cells(folder.raw.csv("w.csv.gz", encoding="windows-1252"))[1] == ["2", "12 € – “so”"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content", "message"),
+    [
+        ("latin-1", EURO, r"w\.csv, line 3: a character that Latin-1 does not have.*'encoding: windows-1252'"),
+        ("utf-8", EURO, r"w\.csv, line 2: not valid UTF-8 text.*'encoding: windows-1252'"),
+        ("windows-1252", EURO + b"3;\x81\n", r"w\.csv, line 4: not valid WINDOWS-1252 text; save the file as UTF-8"),
+        ("windows-1252", EURO + b"3;4;5\n", r"w\.csv cannot be read: line 4 .*3 columns instead of 2"),
+    ],
+)
+def test_what_is_wrong_with_an_encoding_is_told(folder, encoding, content, message):
+    with pytest.raises(UserError, match=message):
+        read(folder, "w.csv", content, encoding=encoding)
+
+
 def test_json_values_become_text(folder):
     raw = read(folder, "t.jsonl", '{"id": 7, "tags": ["a", "b"], "x": 1.5}\n\n{"id": null, "y": true}\n')
     assert raw.columns == ("id", "tags", "x", "y")

@@ -98,6 +98,19 @@ def test_wrong_mapping(folder, change, message):
         folder.log(LOG, **change)
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize("cell", [{"id": 7}, ["a", "b"]], ids=["object", "list"])
+@pytest.mark.parametrize("rule", ["auto", "text"])
+def test_an_object_is_no_id(folder, ending, cell, rule):
+    rows = [{"customer_id": cell, "item_id": "{3F25-04E0}", "timestamp": 1_700_000_000, "behaviour": "view"}] * 2
+    lines = folder.write("log.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    if ending == "parquet":
+        pd.DataFrame(rows).to_parquet(folder.raw.root / "log.parquet")
+    message = rf"log\.{ending}, row 1, column 'customer_id': the cell is an object or a list"
+    with pytest.raises(UserError, match=message):
+        folder.read(own(lines.replace("jsonl", ending), ids=rule, unreadable="drop"))
+
+
 def test_missing_header(folder):
     with pytest.raises(UserError, match=r"no column 'customer_id'.*Columns found: a, x, 1700000000, view"):
         folder.log(LOG.split("\n", 1)[1])

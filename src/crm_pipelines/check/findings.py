@@ -8,7 +8,7 @@ import pandas as pd
 
 from crm_pipelines import columns as c
 from crm_pipelines.check.columns import UNUSED, OwnFile, formats_of, predictability, same_but_for_case
-from crm_pipelines.check.facts import CONTACTS, Facts, LogFacts, RecordFacts
+from crm_pipelines.check.facts import CHURN, CONTACTS, Facts, LogFacts, RecordFacts
 from crm_pipelines.config import SourceSpec
 from crm_pipelines.sources import timestamps
 
@@ -57,7 +57,7 @@ def find(facts: Facts, files: Iterable[tuple[OwnFile, pd.DataFrame]]) -> list[Fi
         found += _of_log(facts.log, facts.spec)
     for part, records in (("records", facts.records), ("churn", facts.churn)):
         if records is not None and (part == "records" or facts.spec.churn is not None):
-            found += _of_records(part, records)
+            found += _of_records(part, records, facts.spec)
     if facts.spec.contacts is not None and not facts.contacts and CONTACTS not in facts.problems:
         found.append(Finding(WARNING, CONTACTS, "the log of contacts is empty"))
     return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
@@ -185,7 +185,7 @@ def _of_log(log: LogFacts, spec: SourceSpec) -> list[Finding]:
     return found
 
 
-def _of_records(part: str, records: RecordFacts) -> list[Finding]:
+def _of_records(part: str, records: RecordFacts, spec: SourceSpec) -> list[Finding]:
     found = []
     for reason, n in records.dropped.items():
         advice = "records without an outcome yet are scored by --pipelines=scoring" if reason == "missing_label" else ""
@@ -199,10 +199,14 @@ def _of_records(part: str, records: RecordFacts) -> list[Finding]:
     if rare < 0.01:
         found.append(Finding(WARNING, part, f"the rarer class has {100 * rare:.2f} % of the records"))
     for name, auc in records.aucs.items():
-        if auc >= SUSPICIOUS_AUC:
-            advice = "if it is known only afterwards, put it under 'leaky'"
+        if auc >= SUSPICIOUS_AUC and not (part == CHURN and spec.is_history(name)):
+            advice = f"if it is known only afterwards, {_leave_out(part)}"
             found.append(Finding(WARNING, f"{part}, column '{name}'", f"alone it reaches an AUC of {auc:.3f}", advice))
     return found
+
+
+def _leave_out(part: str) -> str:
+    return "leave it out of 'customers'" if part == CHURN else "put it under 'leaky'"
 
 
 def _of_notes(where: str, notes: object) -> list[Finding]:

@@ -8,6 +8,7 @@ import pandas as pd
 from crm_pipelines.check.facts import Facts, LogFacts, RecordFacts
 from crm_pipelines.check.findings import NOTE, Finding
 from crm_pipelines.check.requirements import NO, READY, YES, Need, verdict
+from crm_pipelines.config import SourceSpec
 
 MOST: int = 30
 """Findings shown; all of them are in the table."""
@@ -17,7 +18,7 @@ def text(facts: Facts, source: str, findings: list[Finding], needs: list[dict[st
     """Facts, findings and the verdict on each pipeline, with what is missing."""
     lines = [f"{facts.spec.title} (source '{source}')", "", "What was found"]
     if facts.log is not None:
-        lines += _log(facts.log, facts.spec.interactions.file, facts.spec.interactions.in_order)
+        lines += _log(facts.log, facts.spec)
     if facts.records is not None:
         lines += _records("records", facts.records, facts.spec.records.file)
     if facts.churn is not None and facts.spec.churn is not None:
@@ -49,14 +50,15 @@ def text(facts: Facts, source: str, findings: list[Finding], needs: list[dict[st
     return "\n".join(lines)
 
 
-def _log(log: LogFacts, file: str, in_order: bool) -> list[str]:
-    valid = sum(log.behaviours.values())
+def _log(log: LogFacts, spec: SourceSpec) -> list[str]:
+    valid, described = sum(log.behaviours.values()), spec.customers.file is not None or spec.customers.columns
+    profiles = f" ({log.profiles:,} with a row of attributes)" if described else ""
     lines = [
-        f"  {'interactions':13} {file}: {log.rows:,} rows, {valid:,} valid",
-        f"  {'customers':13} {log.customers:,} ({log.profiles:,} with a row of attributes)",
+        f"  {'interactions':13} {spec.interactions.file}: {log.rows:,} rows, {valid:,} valid",
+        f"  {'customers':13} {log.customers:,}{profiles}",
         f"  {'items':13} {log.items:,}",
     ]
-    if not in_order and len(log.timestamp):
+    if not spec.interactions.in_order and len(log.timestamp):
         start, end = (f"{datetime.fromtimestamp(int(t), tz=UTC):%Y-%m-%d %H:%M}" for t in log.timestamp[[0, -1]])
         lines.append(f"  {'period':13} {start} to {end} UTC, {log.days:,.1f} days")
     shares = ", ".join(f"{name} {n:,} ({100 * n / max(valid, 1):.1f} %)" for name, n in log.behaviours.items())

@@ -224,8 +224,11 @@ def _of_records(
     leaks = {name: auc for name, auc in found.aucs.items() if auc >= limits.folds.leak_auc}
     trusted = facts.spec.table.trusted if facts.spec.table is not None else ()
     leaks = {name: auc for name, auc in leaks.items() if name not in trusted and name.partition("@")[0] not in trusted}
-    shown = ", ".join(f"'{name}' (AUC {auc:.3f})" for name, auc in leaks.items()) or "none"
     advice = "put it under 'leaky' if it is known only afterwards, or under 'trusted' if it is known before"
+    if part == CHURN and facts.spec.churn is not None:
+        leaks = {name: auc for name, auc in leaks.items() if not facts.spec.is_history(name)}
+        advice = "leave it out of 'customers' if it is known only afterwards"
+    shown = ", ".join(f"'{name}' (AUC {auc:.3f})" for name, auc in leaks.items()) or "none"
     needs.append(Need("no column that gives the outcome away", "none", shown, NO if leaks else YES, advice))
     return needs
 

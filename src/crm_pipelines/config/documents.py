@@ -31,7 +31,7 @@ class DocumentsSpec(Parameters):
 
     reader: Literal["tables", "amazon", "conll"] = "tables"
     file: RelativePath
-    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    encoding: Literal["utf-8", "latin-1", "windows-1252"] = "utf-8"
     columns: dict[DocumentColumn, str] = {}
     channel: Channel = "review"
     channels: dict[str, Channel] = {}

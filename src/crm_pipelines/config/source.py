@@ -31,7 +31,7 @@ class SourceSpec(Parameters):
         contacts: whom one has contacted how, for the frequency cap and for measuring the policy.
         do_not_contact: customer attribute -> values that forbid any contact; so does a missing one.
         extra_files: further files of a published format, by role (``reviews``, ``metadata``).
-        encoding, delimiter, decimal: how one's own CSV files are written: UTF-8 or Latin-1, the character between
+        encoding, delimiter, decimal: how one's own CSV files are written: the encoding, the character between
             cells (found where empty), and a point or a comma before the fraction of a number.
         time_unit: seconds in the source's natural unit of time (the tau of the TFP-Net decay).
         horizon_days: how far ahead "soon" reaches for this source.
@@ -57,7 +57,7 @@ class SourceSpec(Parameters):
     contacts: ContactsSpec | None = None
     do_not_contact: dict[str, tuple[str, ...]] = {}
     extra_files: dict[str, RelativePath] = {}
-    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    encoding: Literal["utf-8", "latin-1", "windows-1252"] = "utf-8"
     delimiter: Annotated[str, Field(max_length=1)] = ""
     decimal: Literal[".", ","] = "."
     time_unit: float = Field(default=86_400.0, gt=0)
@@ -103,6 +103,10 @@ class SourceSpec(Parameters):
         if self.churn is not None:
             return self.churn.within_days
         return float(self.records.label_days)
+
+    def is_history(self, name: str) -> bool:
+        """Whether a column of the records of churn, or a step of one, is made of events before the reference date."""
+        return self.churn is not None and name.partition("@")[0] not in self.customers.columns
 
     @property
     def interactions(self) -> InteractionsSpec:

@@ -191,9 +191,11 @@ class Ids:
         self.cell = trimmed(raw.table[column])
 
     def rules(self) -> list[Rule]:
-        """With ``ids: integer``: every id is a whole number."""
+        """No id is an object or a list; with ``ids: integer``, every id is a whole number."""
         if self.rule != "integer":
-            return []
+            nested = self.raw.nested(self.column)
+            problem = "is an object or a list; write what identifies it into a column of its own and name that one"
+            return [] if nested is None else [Rule(self.column, nested, problem, droppable=False)]
         bad = self._plain().ifelse(ibis.literal(False), self.cell.notnull() & ~self.cell.re_search(_WHOLE))
         return [Rule(self.column, bad, "is not a whole number, though the source block says 'ids: integer'")]
 

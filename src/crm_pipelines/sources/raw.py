@@ -12,7 +12,8 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
+from operator import or_
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,11 +34,15 @@ from crm_pipelines.sources import textfiles
 ROW_NUMBER: Final = "__row__"
 """Record number of a raw file, from 1, in file order; a name that no file of ours can clash with."""
 
+WINDOWS: Final = "windows-1252"
+"""An encoding that DuckDB does not read by itself; such a file is read from a copy."""
 _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 _COMMA_NUMBER: Final = r"^[ \t]*[+-]?(([0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?)|([0-9]+,[0-9]+))[ \t]*$"
 _NO_MEMORY: Final = "Out of Memory Error"
 _NO_SPACE: Final = os.strerror(errno.ENOSPC)
 _JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
+_NESTED: Final = ('{"', "{'", "{}", "[")
+"""How an object or a list begins as text: braces alone may enclose an id (GUIDs)."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,13 @@ class RawTable:
     columns: tuple[str, ...]
     explain: Callable[[Exception], UserError]
     keep: Callable[[ir.Table], ir.Table]
+
+    def nested(self, column: str) -> ir.BooleanColumn | None:
+        """Whether a cell was an object or a list; None for CSV files, which have none."""
+        if Path(self.file.removesuffix(".gz")).suffix.lower() not in (*_JSON_SUFFIXES, ".parquet"):
+            return None
+        cell = self.table[column]
+        return reduce(or_, [cell.startswith(opening) for opening in _NESTED]).fill_null(False)
 
     def row(self) -> ir.IntegerColumn:
         """The record numbers."""
@@ -189,7 +201,7 @@ class RawFolder:
             names: columns of a file without a header line; empty for one with.
             delimiter: between cells; None takes the most frequent of ``, ; tab |`` in the header line.
             quote: around cells with delimiters or line breaks in them; empty for formats without.
-            encoding: ``utf-8`` or ``latin-1``.
+            encoding: ``utf-8``, ``latin-1`` or ``windows-1252``.
 
         Raises:
             UserError: see :func:`textfiles.check_text`; and, once rows are read, a record with too many or few columns.
@@ -207,7 +219,7 @@ class RawFolder:
             "delim": _quoted(delimiter),
             "quote": _quoted(quote),
             "escape": _quoted(quote),
-            "encoding": _quoted(encoding),
+            "encoding": _quoted("utf-8" if encoding == WINDOWS else encoding),
             "strict_mode": "true",
             "null_padding": "false",
         }
@@ -216,7 +228,16 @@ class RawFolder:
             where = textfiles.find_bad_record(path, delimiter, quote, encoding, names, header)
             return _unreadable(relative, where, error)
 
-        return self._scan("read_csv", path, options, relative, names, explain)
+        if encoding != WINDOWS:
+            return self._scan("read_csv", path, options, relative, names, explain)
+        copy = self._staged(relative).with_suffix(".csv")
+        try:
+            textfiles.write_utf8(path, encoding, copy)
+            return self._scan("read_csv", copy, options, relative, names, explain)
+        except OSError as error:
+            raise _unreadable(relative, error.strerror, error) from error
+        finally:
+            copy.unlink(missing_ok=True)
 
     def json_lines(self, relative: str) -> RawTable:
         """Read a file with one JSON object a line; nested values become JSON text.

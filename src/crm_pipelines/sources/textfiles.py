@@ -19,11 +19,13 @@ from typing import BinaryIO, Final, cast
 from crm_pipelines.errors import UserError
 
 CHUNK: Final = 1 << 20
+_WINDOWS_ONLY: Final = re.compile(rb"[\x80-\x9f]")
+"""Control characters in Latin-1 that no text holds; in Windows-1252 the euro sign, dashes and curly quotes."""
 GZIP_MAGIC: Final = b"\x1f\x8b"
 UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 DELIMITERS: Final = ",;\t|"
 _CHECK_DISK: Final = "check its permissions and its disk, then run again"
-_OR_LATIN: Final = ", or, where it is an old export of Windows or Excel, set 'encoding: latin-1' in the source block"
+_OR_WINDOWS: Final = ", or, where an old Windows or Excel wrote it, set 'encoding: windows-1252' in the source block"
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def check_text(path: Path, name: str, encoding: str) -> None:
     Args:
         path: the file; gzip when its name ends in ``.gz``.
         name: how messages call it.
-        encoding: a Python codec; ``latin-1`` accepts every byte but NUL.
+        encoding: a Python codec; ``latin-1`` accepts every byte but NUL and 0x80 to 0x9f.
 
     Raises:
         UserError: empty file, torn or false gzip, a NUL byte or a byte that is not ``encoding`` (with its line).
@@ -89,14 +91,33 @@ def _check_chunk(chunk: bytes, decoder: codecs.IncrementalDecoder, name: str, en
     if nul >= 0:
         at = line + chunk.count(b"\n", 0, nul)
         raise UserError(f"{name}, line {at}: a NUL byte; the file is damaged or not plain text, export it again")
+    if encoding == "latin-1" and (foreign := _WINDOWS_ONLY.search(chunk)):
+        at = line + chunk.count(b"\n", 0, foreign.start())
+        raise UserError(
+            f"{name}, line {at}: a character that Latin-1 does not have, such as the euro sign of Windows; set "
+            "'encoding: windows-1252' in the source block, or save the file as UTF-8"
+        )
     try:
         decoder.decode(chunk)
     except UnicodeDecodeError as error:
         # Bytes kept from the chunk before are part of ``error.object``: they hold no line break.
         at = line + error.object.count(b"\n", 0, error.start)
         raise UserError(
-            f"{name}, line {at}: not valid {encoding.upper()} text; save the file as UTF-8{_OR_LATIN}"
+            f"{name}, line {at}: not valid {encoding.upper()} text; save the file as UTF-8{_OR_WINDOWS}"
         ) from error
+
+
+def write_utf8(path: Path, encoding: str, target: Path) -> None:
+    """A copy of a text file in UTF-8, not packed, for an engine that does not know its encoding.
+
+    Args:
+        path: the file, checked by :func:`check_text`; gzip when its name ends in ``.gz``.
+        encoding: a Python codec of one byte a character.
+        target: where the copy is written.
+    """
+    with open_bytes(path) as stream, target.open("wb") as copy:
+        while chunk := stream.read(CHUNK):
+            copy.write(chunk.decode(encoding).encode())
 
 
 def read_header(path: Path, name: str, delimiter: str | None, encoding: str = "utf-8") -> tuple[tuple[str, ...], str]:

@@ -125,6 +125,9 @@ def prepare_churn(
         return nothing
     honest = folds.model_copy(update={"leaks": False})
     trusted = source_spec.table.trusted if source_spec.table is not None else ()
+    if source_spec.churn is not None:  # what was done before the date cannot hold what followed, however much it tells
+        made = (*records_layout["numeric"], *records_layout["channels"])
+        trusted = tuple(name for name in made if source_spec.is_history(name))
     file = _file(source_spec)
     try:
         return of_records.prepare_from(clean_records, records_layout, source_spec.title, file, trusted, honest)
