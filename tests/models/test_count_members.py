@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from banks import bank
 from crm_pipelines.models.layers.item_scores import history_matrix
-from crm_pipelines.models.recommendation.attribute_popularity import AttributePopularity
+from crm_pipelines.models.recommendation.attribute_popularity import AttributePopularity, left_out, steps
 from crm_pipelines.models.recommendation.followers import Followers, following
 from crm_pipelines.models.recommendation.neural import softmax_loss
 from crm_pipelines.models.recommendation.recent_popularity import RecentPopularity
@@ -30,6 +31,41 @@ def test_the_numbers_are_among_those_tried_and_survive_saving(member, tmp_path):
     loaded = member.load(tmp_path).log_probabilities(histories)
     np.testing.assert_allclose(loaded, model.log_probabilities(histories), atol=1e-6)
     np.testing.assert_allclose(np.exp(loaded).sum(axis=1), 1, atol=1e-4)
+
+
+class TestAttributePopularity:
+    def test_the_error_is_that_of_regressions_without_each_customer(self):
+        draw = np.random.default_rng(0)
+        profiles, held = np.hstack([np.ones((30, 1)), draw.normal(size=(30, 3))]), draw.integers(0, 2, (30, 5)) * 1.0
+        ridge = np.diag([1e-6, 2.0, 2.0, 2.0])
+        errors = []
+        for out in range(30):
+            rest = np.arange(30) != out
+            some = profiles[rest]
+            weights = np.linalg.solve(some.T @ some + ridge, some.T @ held[rest])
+            errors.append(((held[out] - profiles[out] @ weights) ** 2).sum())
+        inverse = np.linalg.inv(profiles.T @ profiles + ridge)
+        found = left_out(profiles, csr_matrix(held), inverse, inverse @ profiles.T @ held)
+        assert found == pytest.approx(np.mean(errors))
+
+    def test_only_attributes_of_many_values_are_cut(self):
+        profiles = np.column_stack([np.ones(100), np.linspace(0, 1, 100), np.arange(100) % 2])
+        cut, above = steps(profiles, 5)
+        assert cut.tolist() == [1, 1, 1, 1]
+        np.testing.assert_allclose(above, [0.2, 0.4, 0.6, 0.8], atol=1e-9)
+
+    def test_what_only_the_middle_aged_take_is_found(self):
+        age = np.linspace(-1, 1, 400)
+        middle = np.abs(age) < 0.3
+        profiles = np.column_stack([np.ones(400), age]).astype(np.float32)
+        items = np.where(middle, 1, np.arange(400) % 2 * 2)  # the others take 0 or 2
+        start = np.arange(401)
+        inputs = replace(bank(), items=items, start=start, known_until=start[1:], profiles=profiles, n_items=3)
+        model = AttributePopularity(AttributePopularity.Config())
+        model.fit(inputs)
+        asked = replace(Histories.of([[], []]), profiles=profiles[[0, 200]])
+        young, older = np.exp(model.log_probabilities(asked))[:, 1]
+        assert older > 2 * young
 
 
 def test_followers_count_what_came_within_the_window_after_it():

@@ -129,12 +129,14 @@ def test_a_calibration_rises_with_the_score():
 
 
 class TestProductsChanged:
-    RUN = SimpleNamespace(manifest={"items": 12, "model": "popularity", "products": ["popularity", "risk"]})
+    RUN = SimpleNamespace(
+        manifest={"items": 12, "catalogue": "twelve", "model": "popularity", "products": ["popularity", "risk"]}
+    )
 
     def inputs(self):
         found = prepared()
         inputs = split(found.arrays, found.customers, found.items, found.spec, "leave_last_out", PARAMETERS)
-        return replace(inputs, product_names=("popularity", "risk"))
+        return replace(inputs, product_names=("popularity", "risk"), catalogue="twelve")
 
     def test_the_same_list_is_fine(self):
         check_products(self.RUN, self.inputs())
@@ -144,6 +146,19 @@ class TestProductsChanged:
             check_products(self.RUN, replace(self.inputs(), n_items=13))
         with pytest.raises(UserError, match="described by other attributes"):
             check_products(self.RUN, replace(self.inputs(), product_names=("popularity", "term")))
+
+    def test_a_product_in_the_place_of_another_is_noticed(self):
+        found = prepared()
+        names = found.arrays["item_ids"].copy()
+        names[0] = "p99"
+        made = [
+            split({**found.arrays, "item_ids": ids}, found.customers, found.items, found.spec, "held_out", PARAMETERS)
+            for ids in (found.arrays["item_ids"], names)
+        ]
+        run = SimpleNamespace(manifest={**made[0].facts(), "model": "popularity"})
+        check_products(run, made[0])
+        with pytest.raises(UserError, match="still 12 products, but others"):
+            check_products(run, made[1])
 
 
 def test_the_model_for_use_is_that_of_the_cut_in_time():

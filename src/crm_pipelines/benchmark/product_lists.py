@@ -133,13 +133,18 @@ def check_products(run: StoredRun, inputs: ProductInputs) -> None:
         UserError: naming how they differ.
     """
     before, now = run.manifest["items"], inputs.n_items
-    described = list(run.manifest["products"]) == list(inputs.product_names)
-    if before != now or not described:
-        what = f"{before} products then, {now} now" if before != now else "they are described by other attributes now"
-        raise UserError(
-            f"the list of products has changed since '{run.manifest[MODEL]}' was trained ({what}); train it again: "
-            "kedro run --pipelines=recommendation"
-        )
+    if before != now:
+        what = f"{before} products then, {now} now"
+    elif run.manifest["catalogue"] != inputs.catalogue:
+        what = f"still {now} products, but others"
+    elif list(run.manifest["products"]) != list(inputs.product_names):
+        what = "they are described by other attributes now"
+    else:
+        return
+    raise UserError(
+        f"the list of products has changed since '{run.manifest[MODEL]}' was trained ({what}); train it again: "
+        "kedro run --pipelines=recommendation"
+    )
 
 
 class Calibration:

@@ -59,6 +59,7 @@ class ProductInputs(SequenceInputs):
         validating: slice -> queries to choose on.
         general: a log to pre-train on, None for the known part itself.
         times: (n,) UTC seconds of the events; empty where only their order is known.
+        catalogue: fingerprint of the products' ids in their order, by which a model knows its products again.
     """
 
     profiles: Floats = field(default_factory=lambda: np.ones((0, 1), dtype=np.float32))
@@ -70,6 +71,7 @@ class ProductInputs(SequenceInputs):
     validating: Mapping[str, Queries] = field(default_factory=dict)
     general: "ProductInputs | None" = None
     times: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    catalogue: str = ""
 
     def histories(self, targets: Ints) -> Histories:
         """All that precedes each target (B,), with whose it is and when the target is taken."""
@@ -105,4 +107,9 @@ class ProductInputs(SequenceInputs):
 
     def facts(self) -> dict[str, Any]:
         """What a manifest says of them."""
-        return {"items": self.n_items, "no_repeats": self.no_repeats, "products": list(self.product_names)}
+        return {
+            "items": self.n_items,
+            "catalogue": self.catalogue,
+            "no_repeats": self.no_repeats,
+            "products": list(self.product_names),
+        }

@@ -23,6 +23,7 @@ from crm_pipelines.errors import UserError
 from crm_pipelines.recommendation.config import OfferParameters
 from crm_pipelines.recommendation.eligibility import allowed_groups
 from crm_pipelines.recommendation.inputs import Floats, ProductInputs, Queries
+from crm_pipelines.runs import fingerprint
 from crm_pipelines.sequences import preparation as sequences
 from crm_pipelines.sequences.inputs import Histories, Ints
 
@@ -242,6 +243,7 @@ def made(arrays: Mapping[str, NDArray[Any]], protocol: str, known: Ints, validat
         plans=none,
         n_items=n_items,
         no_repeats=len(np.unique(pairs)) == len(pairs),
+        catalogue=fingerprint({"items": np.asarray(arrays["item_ids"], dtype=str).tolist()}),
     )
 
 
