@@ -1,4 +1,4 @@
-"""Today's sequences in the codes of a kept model: items that it never met, and plans for whoever is left with nothing."""
+"""Items of today that a kept model never met, and plans for whoever is left without a history."""
 
 import numpy as np
 import pandas as pd
