@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from banks import bank
+from crm_pipelines.models.layers.following import following
 from crm_pipelines.models.layers.item_scores import history_matrix
 from crm_pipelines.models.recommendation.attribute_popularity import AttributePopularity
-from crm_pipelines.models.recommendation.followers import Followers, following
+from crm_pipelines.models.recommendation.followers import Followers
 from crm_pipelines.models.recommendation.neural import softmax_loss
 from crm_pipelines.models.recommendation.recent_popularity import RecentPopularity
 from crm_pipelines.models.recommendation.together import Together
