@@ -8,9 +8,10 @@ import torch
 from scipy.sparse import csr_matrix
 
 from banks import bank
+from crm_pipelines.models.layers.following import following
 from crm_pipelines.models.layers.item_scores import history_matrix
 from crm_pipelines.models.recommendation.attribute_popularity import AttributePopularity, left_out, steps
-from crm_pipelines.models.recommendation.followers import Followers, following
+from crm_pipelines.models.recommendation.followers import Followers
 from crm_pipelines.models.recommendation.neural import softmax_loss
 from crm_pipelines.models.recommendation.recent_popularity import RecentPopularity
 from crm_pipelines.models.recommendation.together import Together

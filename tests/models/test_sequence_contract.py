@@ -161,3 +161,25 @@ def test_the_pool_leans_on_whoever_knows(tmp_path):
 def test_an_unknown_model_is_answered_with_the_known_ones():
     with pytest.raises(UserError, match="sasrec"):
         sequence_model("sasrecc")
+
+
+def test_passes_are_bounded_by_the_scores_they_take():
+    model = sequence_model("sequence_transformer")
+    inputs = shop()
+    scores = len(inputs.train) * inputs.n_items
+    for most, expected in ((1.0, 1), (3.2 * scores, 3), (1e12, 25)):
+        made = model(model.Config(training={**TRAINING, "most_scores": most}), 1)
+        assert made.training(inputs).epochs == expected
+
+
+def test_a_large_catalogue_gets_one_network_and_no_ease(tmp_path):
+    inputs, model = shop(), sequence_model("sequence_transformer_plus")
+    quick = {**SMALL["sequence_transformer_plus"], "training": {**TRAINING, "epochs": 2}, "members": 2}
+    made = model(model.Config(**quick, large_items=ITEMS - 1, large_dropout=0.4), 1)
+    made.fit(inputs)
+    assert [network.config.sizes.dropout for network in made.networks] == [0.4]
+    assert list(made.others) == ["markov", "followers"]
+    made.save(tmp_path / "model")
+    again = model.load(tmp_path / "model")
+    histories = inputs.histories(inputs.test)
+    np.testing.assert_allclose(again.log_probabilities(histories), made.log_probabilities(histories), atol=1e-6)

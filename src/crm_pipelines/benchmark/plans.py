@@ -91,8 +91,9 @@ def item_plans(
         found[f"score_{step}"] = np.full(n, np.nan)
         found[f"reason_{step}"] = np.full(n, "", dtype=object)
     if model is not None and n:
-        last = np.asarray(arrays["timestamp"])[np.maximum(start[1:] - 1, 0)]
-        rows = np.argsort(-np.where(events > 0, last, -1), kind="stable")
+        last = np.full(n, -1, dtype=np.int64)
+        last[events > 0] = np.asarray(arrays["timestamp"])[start[1:][events > 0] - 1]
+        rows = np.argsort(-last, kind="stable")
         rows = np.sort(rows[: parameters.customers or n])
         score = model().log_probabilities
         names = np.asarray(arrays["item_ids"], dtype=str)

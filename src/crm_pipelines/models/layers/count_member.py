@@ -15,8 +15,6 @@ from crm_pipelines.training.weights import load_weights, save_weights
 
 CHOSEN_ON = 1_000
 """Most validation queries of a slice looked at."""
-LONGEST = 200
-"""Products of a history that are read, the latest, where they count by their lag."""
 
 
 class CountMember:
@@ -103,9 +101,3 @@ class CountMember:
     def n_parameters(self) -> int:
         """Entries kept, and the numbers chosen."""
         return sum(tensor.numel() for tensor in self.tensors().values()) + len(self.chosen)
-
-
-def shares(inputs: ProductInputs) -> np.ndarray:
-    """(I,) float64 share of the known events, each product counted half a time more than it occurs."""
-    counts = np.bincount(inputs.known.items, minlength=inputs.n_items) + 0.5
-    return np.asarray(counts / counts.sum(), dtype=np.float64)

@@ -22,8 +22,7 @@ class _FullSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, weight: Tensor, offset: Tensor, targets: Tensor, learns: bool) -> Tensor:
         total = states.new_zeros(())
-        of_states = torch.empty_like(states) if learns else None
-        of_weight, of_offset = torch.zeros_like(weight), torch.zeros_like(offset)
+        gradients = (torch.empty_like(states), torch.zeros_like(weight), torch.zeros_like(offset)) if learns else None
         rows = max(CELLS // len(weight), 1)
         for first in range(0, len(states), rows):
             some, wanted = states[first : first + rows], targets[first : first + rows].unsqueeze(1)
@@ -33,15 +32,16 @@ class _FullSoftmax(torch.autograd.Function):
             scores.exp_()
             sums = scores.sum(dim=1, keepdim=True)
             total += (sums.log() - shifted).sum()
-            if of_states is None:
+            if gradients is None:
                 continue
+            of_states, of_weight, of_offset = gradients
             scores /= sums
             scores.scatter_add_(1, wanted, scores.new_full(wanted.shape, -1.0))  # softmax less what came
             torch.mm(scores, weight, out=of_states[first : first + rows])
             of_weight.addmm_(scores.t(), some)
             of_offset += scores.sum(dim=0)
-        if of_states is not None:
-            ctx.save_for_backward(of_states, of_weight, of_offset)
+        if gradients is not None:
+            ctx.save_for_backward(*gradients)
         ctx.rows = max(len(states), 1)
         mean: Tensor = total / ctx.rows
         return mean

@@ -12,17 +12,14 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix
 
 from crm_pipelines.config import Parameters
-from crm_pipelines.models.layers.count_member import LONGEST, CountMember, shares
-from crm_pipelines.models.layers.item_scores import history_matrix, restored, stored
+from crm_pipelines.models.layers.count_member import CountMember
+from crm_pipelines.models.layers.following import Following, following, seen_after, shares
+from crm_pipelines.models.layers.item_scores import restored
 from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
-
-AT_ONCE = 512
-PAIRS = 4_000_000
-"""Pairs of events gathered before they are summed."""
 
 
 class FollowersConfig(Parameters):
@@ -59,7 +56,7 @@ class Followers(CountMember):
 
     def begin(self, inputs: ProductInputs) -> None:
         """Forget the last fit."""
-        self._counted, self.popularity = (0.0, 0.0), shares(inputs)
+        self._counted, self.popularity = (0.0, 0.0), shares(inputs.known, inputs.n_items)
 
     def count(self, inputs: ProductInputs) -> None:
         """Pairs of a customer's products at lags 1 to W."""
@@ -68,44 +65,20 @@ class Followers(CountMember):
             self._counted = (window, decay)
             self.counts = following(inputs.known, inputs.n_items, int(window), decay)
 
+    @property
+    def following(self) -> Following:
+        """The counts as the chosen numbers have them read."""
+        window, decay, smoothing, recency = self.chosen
+        return Following(self.counts, self.popularity, seen_after(smoothing, int(window), decay), recency)
+
     def log_probabilities(self, histories: Histories) -> np.ndarray:
         """(B, I); popularity without a history."""
-        window, decay, smoothing, recency = self.chosen
-        total = np.asarray(self.counts.sum(axis=1)).ravel()
-        seen = smoothing * sum(lag**-decay for lag in range(1, int(window) + 1))
-        rows = csr_matrix(diags(1 / (total + seen)) @ self.counts)
-        lags = tuple((1.0 + lag) ** -recency for lag in range(LONGEST))
-        parts = [np.empty((0, len(self.popularity)), dtype=np.float32)]
-        for first in range(0, len(histories), AT_ONCE):
-            held = history_matrix(histories.part(slice(first, first + AT_ONCE)), len(self.popularity), lags)
-            weight = np.asarray(held.sum(axis=1)).ravel()
-            held = csr_matrix(diags(1 / np.maximum(weight, 1e-9)) @ held)
-            beside = np.where(weight > 0, held @ (seen / (total + seen)), 1.0)  # what popularity is left with
-            found = (held @ rows).toarray() + beside[:, None] * self.popularity
-            parts.append(np.log(np.maximum(found, 1e-12)).astype(np.float32))
-        return np.concatenate(parts)
+        return self.following.log_probabilities(histories)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Counts and popularity."""
-        return {**stored(self.counts), "popularity": torch.from_numpy(self.popularity)}
+        return self.following.tensors()
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:
         """What `tensors` gave."""
         self.counts, self.popularity = restored(dict(state)), state["popularity"].numpy()
-
-
-def following(known: Histories, n_items: int, window: int, decay: float) -> csr_matrix:
-    """(I, I) how often the second came at lags 1 to ``window`` after the first in one history, by lag ** -decay."""
-    items, owner = known.items, known.owner
-    shape = (n_items, n_items)
-    counts = csr_matrix(shape, dtype=np.float32)
-    gathered: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for lag in range(1, window + 1):
-        same = owner[lag:] == owner[:-lag] if len(items) > lag else np.empty(0, dtype=bool)
-        weight = np.full(int(same.sum()), lag**-decay, dtype=np.float32)
-        gathered.append((weight, items[: max(len(items) - lag, 0)][same], items[lag:][same]))
-        if lag == window or sum(len(each) for each, _, _ in gathered) > PAIRS:
-            values, before, after = (np.concatenate(side) for side in zip(*gathered, strict=True))
-            counts = counts + csr_matrix((values, (before, after)), shape=shape)
-            gathered = []
-    return csr_matrix(counts)

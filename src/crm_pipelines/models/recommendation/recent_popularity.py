@@ -13,7 +13,8 @@ import torch
 from pydantic import Field
 
 from crm_pipelines.config import Parameters
-from crm_pipelines.models.layers.count_member import CountMember, shares
+from crm_pipelines.models.layers.count_member import CountMember
+from crm_pipelines.models.layers.following import shares
 from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
 
@@ -51,7 +52,7 @@ class RecentPopularity(CountMember):
     def count(self, inputs: ProductInputs) -> None:
         """Forget and add, from moment to moment."""
         memory, prior = self.chosen
-        popularity = shares(inputs)
+        popularity = shares(inputs.known, inputs.n_items)
         table = [np.log(popularity)]  # of all times: before the first moment, and where no time is known
         learnt = np.arange(len(inputs.items)) < inputs.known_until[inputs.customer]
         if inputs.timed and learnt.any():

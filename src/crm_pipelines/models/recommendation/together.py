@@ -15,7 +15,8 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from crm_pipelines.config import Parameters
-from crm_pipelines.models.layers.count_member import LONGEST, CountMember, shares
+from crm_pipelines.models.layers.count_member import CountMember
+from crm_pipelines.models.layers.following import LONGEST, shares
 from crm_pipelines.models.layers.item_scores import cosines, history_matrix, restored, stored
 from crm_pipelines.recommendation.inputs import ProductInputs
 from crm_pipelines.sequences.inputs import Histories
@@ -56,7 +57,7 @@ class Together(CountMember):
 
     def begin(self, inputs: ProductInputs) -> None:
         """Forget the last fit."""
-        self._shrinkage, self.popularity = -1.0, shares(inputs)
+        self._shrinkage, self.popularity = -1.0, shares(inputs.known, inputs.n_items)
 
     def count(self, inputs: ProductInputs) -> None:
         """Cosines of the chosen shrinkage."""

@@ -18,13 +18,19 @@ PREDICTED = 512
 
 
 class SequenceTraining(TrainingParameters):
-    """As everywhere, but a step takes ``batch_size`` rows of packed tokens, and ``most_events`` counts tokens."""
+    """As everywhere, but a step takes ``batch_size`` rows of packed tokens, and ``most_events`` counts tokens.
+
+    Attributes:
+        most_scores: tokens times items in all passes together, since over ten thousand items the softmax is nearly all
+            of a step.
+    """
 
     epochs: int = Field(default=60, ge=1)
     most_events: int = Field(default=6_000_000, ge=1)
     batch_size: int = Field(default=32, ge=2)
     learning_rate: float = Field(default=2e-3, gt=0)
     patience: int = Field(default=6, ge=1)
+    most_scores: float = Field(default=2e10, gt=0)
 
 
 class SequenceConfig(NeuralConfig):
@@ -70,9 +76,10 @@ class SequenceNetwork(NeuralFrame[SequenceInputs, SequenceLog, SequenceSizes]):
         return log.ids
 
     def training(self, inputs: SequenceInputs) -> TrainingParameters:
-        """Epochs bounded by tokens, not by rows."""
-        given: TrainingParameters = self.config.training
-        epochs = given.passes(len(inputs.train))
+        """Epochs bounded by tokens and by scores, not by rows."""
+        given: SequenceTraining = self.config.training
+        scores = inputs.n_items * max(1, len(inputs.train))
+        epochs = min(given.passes(len(inputs.train)), max(1, round(given.most_scores / scores)))
         return given.model_copy(update={"epochs": epochs, "most_events": epochs * max(1, len(inputs.train))})
 
     def loss(self, log: SequenceLog, ids: Tensor) -> Tensor:
