@@ -50,6 +50,8 @@ NO_PIPELINES: Final = (PREPROCESSING, RECORDS, SEQUENCES, DOCUMENTS, PURCHASES, 
 """Folders below a source that hold no results of models."""
 COUNTED_IN_ROWS: Final = ("action_1", "churn_band", "risk_band", "segment", "data")
 """Columns of ``customer_actions`` whose values are counted; others are counted in its overview."""
+BANDED: Final = {"churn_band": "churn_probability", "risk_band": "risk"}
+"""Those of them that are bands -> the number that they are bands of."""
 MOST_KINDS: Final = 12
 """Values of a column shown; a column with more of them is not one of kinds."""
 STAGES: Final = {
@@ -414,11 +416,14 @@ def _counted(path: Path) -> dict[str, dict[str, float]]:
     if not path.is_file():
         return {}
     found: dict[str, dict[str, float]] = {}
-    for name in set(pq.read_schema(path).names) & set(COUNTED_IN_ROWS):
-        values = pq.read_table(path, columns=[name]).column(name).value_counts().to_pylist()
-        known = {str(each["values"]): float(each["counts"]) for each in values if each["values"] not in (None, "")}
-        if 1 < len(known) <= MOST_KINDS:
-            found[name] = dict(sorted(known.items(), key=lambda pair: (-pair[1], pair[0])))
+    there = set(pq.read_schema(path).names)
+    for name in there & set(COUNTED_IN_ROWS):
+        table = pq.read_table(path, columns=[name, *{BANDED.get(name, name)} - {name}]).to_pandas()
+        kinds = table[table[name].notna() & (table[name] != "")].groupby(name, observed=True)
+        sizes = kinds.size()
+        if 1 < len(sizes) <= MOST_KINDS:  # bands from low to high, all else from many to few
+            rank = kinds[BANDED[name]].mean() if name in BANDED else -sizes
+            found[name] = {str(kind): float(sizes[kind]) for kind in rank.sort_values(kind="stable").index}
     return found
 
 
