@@ -27,7 +27,7 @@ from torch_geometric.nn.models.tgn import IdentityMessage, LastAggregator, LastN
 from crm_pipelines.events.inputs import EventInputs
 from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
 from crm_pipelines.models.layers.sizes import Sizes
-from crm_pipelines.training.seeds import seed_everything
+from crm_pipelines.training.seeds import seed_everything, smallest_as_zero
 from crm_pipelines.training.trainer import Batches
 
 WIDTH, NEIGHBOURS, TGN_BATCH, INFERENCE_BATCH = 64, 20, 200, 2048
@@ -82,6 +82,7 @@ class TGN(nn.Module):
         self.memory.detach()
 
 
+@smallest_as_zero()  # as in every fit of this project; the peer has it too
 def main() -> None:
     """Print both rates and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -270,6 +270,28 @@ class TestSupportBank:
             assert not count[row].any(), event
         torch.testing.assert_close(total, torch.zeros_like(total), atol=2e-2, rtol=0)
 
+    def test_it_skips_only_entities_without_a_history(self, inputs):
+        """The sums are those over the whole slices of both sides."""
+        bank, events = self.bank(inputs), torch.arange(len(inputs.labels))
+        vectors = torch.randn(len(events), 4, generator=torch.Generator().manual_seed(0)).half().float()
+        bank.put(events, vectors)
+        total, count = torch.zeros(len(events), bank.classes, 4), torch.zeros(len(events), bank.classes)
+        classes = torch.arange(bank.classes).view(1, -1, 1)
+        for side in ("customer", "item"):
+            past = bank.log.history(side, events, 10)
+            member = ((bank.log.label[past.events].unsqueeze(1) == classes) & past.mask.unsqueeze(1)).float()
+            total += member @ vectors[past.events]
+            count += member.sum(dim=2)
+            with_history = bank.log.with_history(side, events)
+            assert 0 < len(with_history) < len(events)
+            assert with_history.equal(torch.nonzero(past.mask.any(dim=1)).squeeze(1))
+            ids, mask = bank.log.latest(side, events, 10)
+            assert ids.equal(past.events)
+            assert mask.equal(past.mask)
+        found = bank.gather(events)
+        torch.testing.assert_close(found[0], total)
+        assert found[1].equal(count)
+
     def test_of_a_long_log_it_holds_the_events_with_features_alone(self, inputs):
         whole, some = self.bank(inputs), inputs.train[::2]
         part = self.bank(inputs, featured=some, event_features=inputs.event_features[some], train=some)

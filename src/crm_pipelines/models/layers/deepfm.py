@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from crm_pipelines.models.layers.mlp import linear, mlp
+from crm_pipelines.models.layers.mlp import mlp
 
 
 class Refined(NamedTuple):
@@ -27,7 +28,7 @@ class DeepFM(nn.Module):
         inputs: width of the dense input.
         classes: C.
         factors: d_fm, width of the latent vectors.
-        hidden: widths of the hidden layers.
+        hidden: widths of the hidden layers, at least one.
         width: width of the refined vector handed on.
         dropout: on the hidden layers.
         fm: whether the factorised pairwise term is part of it.
@@ -40,20 +41,29 @@ class DeepFM(nn.Module):
         self.linear = nn.Linear(inputs, classes)
         self.factors = nn.Parameter(torch.randn(inputs, factors) * 0.01) if fm else None
         self.mlp = mlp(inputs, hidden, dropout)
-        previous = hidden[-1] if hidden else inputs
-        joint = previous + (factors if fm else 0)
+        joint = hidden[-1] + (factors if fm else 0)
         self.readout = nn.Linear(joint, classes)
         self.refine = nn.Linear(joint, width)
 
     def forward(self, x: Tensor, fixed: Tensor | None = None) -> Refined:
         """Refine [x | fixed], together (B, inputs); ``fixed`` needs no gradient."""
-        parts = [self.mlp(x, fixed)]
+        n, first = x.shape[1], self.mlp[0]
+        assert isinstance(first, nn.Linear)
+        weights, biases = [self.linear.weight, first.weight], [self.linear.bias, first.bias]
         if self.factors is not None:
-            n = x.shape[1]
-            total, squares = x @ self.factors[:n], x**2 @ self.factors[:n] ** 2  # (B, d_fm)
+            weights.append(self.factors.T)
+            biases.append(self.factors.new_zeros(self.factors.shape[1]))
+        # What is linear in the input is one product: narrow products take several times as long a column.
+        weight = torch.cat(weights)
+        out = functional.linear(x, weight[:, :n], torch.cat(biases))
+        if fixed is not None:
+            out = torch.addmm(out, fixed, weight[:, n:].T)
+        logits, hidden, *total = torch.split(out, [len(w) for w in weights], dim=1)
+        parts = [self.mlp.after_first(hidden)]
+        if self.factors is not None:
+            squares = x**2 @ self.factors[:n] ** 2  # (B, d_fm)
             if fixed is not None:
-                total = torch.addmm(total, fixed, self.factors[n:])
                 squares = torch.addmm(squares, fixed**2, self.factors[n:] ** 2)
-            parts.append((total**2 - squares) * (0.5 / len(self.factors) ** 0.5))
+            parts.append((total[0] ** 2 - squares) * (0.5 / len(self.factors) ** 0.5))
         joint = torch.cat(parts, dim=1)
-        return Refined(linear(self.linear, x, fixed) + self.readout(joint), self.refine(joint))
+        return Refined(logits + self.readout(joint), self.refine(joint))

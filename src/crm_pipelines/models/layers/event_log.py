@@ -139,13 +139,26 @@ class EventLog:
                 below = longest
         return groups
 
+    def with_history(self, side: str, events: Tensor) -> Tensor:
+        """Positions among ``events`` (B,) of those whose ``side``'s entity has any event strictly before them."""
+        index = self._sides[side]
+        return torch.nonzero(index.end[events] > index.start(events)).squeeze(1)
+
+    def latest(self, side: str, events: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """Ids and mask (B, k) of `history`, where nothing else of it is read."""
+        index = self._sides[side]
+        return self._slice(index, index.start(events), index.end[events], k)
+
+    def _slice(self, index: _Side, start: Tensor, end: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        slots = end.unsqueeze(1) + torch.arange(-k, 0, device=self.device)
+        mask = slots >= start.unsqueeze(1)
+        return take(index.events, slots.clamp(min=0)) * mask, mask
+
     def history(self, side: str, events: Tensor, k: int) -> History:
         """Gather the latest ``k`` events of the ``side``'s entity strictly before each of ``events`` (B,)."""
         index = self._sides[side]
         start, end = index.start(events), index.end[events]
-        slots = end.unsqueeze(1) + torch.arange(-k, 0, device=self.device)
-        mask = slots >= start.unsqueeze(1)
-        ids = take(index.events, slots.clamp(min=0)) * mask
+        ids, mask = self._slice(index, start, end, k)
         now = self.time[events]
         age = ((now.unsqueeze(1) - take(self.time, ids)).float() / self.unit) * mask
         first = self.time[index.events[start]]

@@ -27,10 +27,13 @@ class Hidden(nn.Sequential):
         """(B, n) and (B, m) -> (B, last width); [x | fixed] itself where there are no layers."""
         if not len(self):
             return x if fixed is None else torch.cat([x, fixed], dim=1)
-        first, *rest = self
+        first = self[0]
         assert isinstance(first, nn.Linear)
-        out = linear(first, x, fixed)
-        for layer in rest:
+        return self.after_first(linear(first, x, fixed))
+
+    def after_first(self, out: Tensor) -> Tensor:
+        """(B, width of the first layer), computed elsewhere -> (B, last width)."""
+        for layer in list(self)[1:]:
             out = layer(out)
         return out
 

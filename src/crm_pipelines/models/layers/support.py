@@ -62,14 +62,21 @@ class SupportBank:
         return events if self._row is None else take(self._row, events).long()
 
     def gather(self, events: Tensor) -> tuple[Tensor, Tensor]:
-        """Sum (B, C, d) and number (B, C) of the support of both entities, per class."""
-        ids, masks = [], []
+        """Sum (B, C, d) and number (B, C) of the support of both entities, per class.
+
+        Vectors are read for entities with a history only: on a shop's log most items have none.
+        """
+        batch, width = len(events), self._vectors.shape[1]
+        total = torch.zeros(batch, self.classes, width, device=events.device)
+        count = torch.zeros(batch, self.classes, device=events.device)
+        classes = torch.arange(self.classes, device=events.device).view(1, -1, 1)
         for side in ("customer", "item"):
-            past = self.log.history(side, events, self.support)
-            ids.append(past.events)
-            masks.append(past.mask & take(self.known, past.events))
-        events_, mask = torch.cat(ids, dim=1), torch.cat(masks, dim=1)  # (B, 2 support)
-        label = torch.where(mask, take(self.log.label, events_), -1)
-        classes = torch.arange(self.classes, device=label.device).view(1, -1, 1)
-        member = (label.unsqueeze(1) == classes).float()  # (B, C, 2 support)
-        return torch.bmm(member, self.vectors(events_)), member.sum(dim=2)
+            rows = self.log.with_history(side, events)
+            if not len(rows):
+                continue
+            past, mask = self.log.latest(side, events[rows], self.support)  # (b, support)
+            label = torch.where(mask & take(self.known, past), take(self.log.label, past), -1)
+            member = (label.unsqueeze(1) == classes).float()  # (b, C, support)
+            total.index_add_(0, rows, torch.bmm(member, self.vectors(past)))
+            count.index_add_(0, rows, member.sum(dim=2))
+        return total, count
