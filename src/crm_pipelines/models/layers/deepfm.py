@@ -49,7 +49,8 @@ class DeepFM(nn.Module):
         """Refine [x | fixed], together (B, inputs); ``fixed`` needs no gradient."""
         n, first = x.shape[1], self.mlp[0]
         assert isinstance(first, nn.Linear)
-        weights, biases = [self.linear.weight, first.weight], [self.linear.bias, first.bias]
+        weights: list[Tensor] = [self.linear.weight, first.weight]
+        biases: list[Tensor] = [self.linear.bias, first.bias]
         if self.factors is not None:
             weights.append(self.factors.T)
             biases.append(self.factors.new_zeros(self.factors.shape[1]))
