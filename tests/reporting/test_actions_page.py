@@ -50,6 +50,17 @@ def test_customers_are_counted_and_never_named(scored):
     assert "calm" not in page
 
 
+def test_bands_stand_from_low_to_high_and_other_kinds_from_many_to_few(scored):
+    path = scored / "mine/scoring/customer_actions.parquet"
+    rows = pd.DataFrame({"churn_band": ["raised", "raised", "low", "high"], "churn_probability": [0.3, 0.4, 0.1, 0.9]})
+    rows.assign(segment=["late", "loyal", "loyal", ""]).to_parquet(path, index=False)
+    scoring = Results.read(scored).sources[0].scoring
+    assert scoring is not None
+    found = scoring.counts
+    assert list(found["churn_band"].items()) == [("low", 1.0), ("raised", 2.0), ("high", 1.0)]
+    assert list(found["segment"].items()) == [("loyal", 2.0), ("late", 1.0)]
+
+
 def test_a_million_rows_do_not_make_the_page_large(scored):
     path = scored / "mine/scoring/customer_actions.parquet"
     ids = [f"c{i}" for i in range(1_000_000)]

@@ -418,11 +418,12 @@ def _counted(path: Path) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     there = set(pq.read_schema(path).names)
     for name in there & set(COUNTED_IN_ROWS):
-        table = pq.read_table(path, columns=[name, *{BANDED.get(name, name)} - {name}]).to_pandas()
+        score = BANDED.get(name, "")
+        table = pq.read_table(path, columns=[name, score] if score in there else [name]).to_pandas()
         kinds = table[table[name].notna() & (table[name] != "")].groupby(name, observed=True)
         sizes = kinds.size()
         if 1 < len(sizes) <= MOST_KINDS:  # bands from low to high, all else from many to few
-            rank = kinds[BANDED[name]].mean() if name in BANDED else -sizes
+            rank = kinds[score].mean() if score in table else -sizes
             found[name] = {str(kind): float(sizes[kind]) for kind in rank.sort_values(kind="stable").index}
     return found
 
