@@ -56,14 +56,14 @@ test-spark: $(VENV)/.installed-dev $(VENV)/.installed-spark ## Compare tables on
 	$(BIN)/python -m pytest tests/test_spark.py $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, types and import contracts
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.installed-dev ## Put the code into its standard form
-	$(BIN)/ruff check --fix src tests
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
 
 viz: $(VENV)/.installed-viz ## Build the picture of the pipelines as a static page in build/
 	$(BIN)/kedro viz build --include-previews

@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measured import Cost, kedro
 
 from crm_pipelines.models.registry import behaviour_model
+from measured import Cost, kedro
 
 FITTED_FROM = 100_000
 

@@ -24,7 +24,6 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from prepared import load
 from torch import nn
 
 from crm_pipelines.events.inputs import EventInputs
@@ -32,6 +31,7 @@ from crm_pipelines.models.behaviour.deepfm import DeepFMConfig, DeepFMModel
 from crm_pipelines.models.layers.sizes import Sizes
 from crm_pipelines.training.seeds import seed_everything
 from crm_pipelines.training.trainer import Batches
+from prepared import load
 
 HIDDEN, FACTORS, DROPOUT = (128, 64), 16, 0.4
 
@@ -58,7 +58,7 @@ def peer(inputs: EventInputs, events: np.ndarray, batch: int) -> Callable[[], An
             name = f"{side}_{column}"
             values[name] = np.asarray(codes)[entity, column].astype(np.float32)
             columns.append(SparseFeat(name, size, embedding_dim=FACTORS))
-    for column, name in enumerate(inputs.all_feature_names):
+    for column in range(len(inputs.all_feature_names)):
         known = features[:, column]
         spread = float(np.nanstd(known)) or 1.0
         values[f"f{column}"] = np.nan_to_num((known - np.nanmean(known)) / spread).astype(np.float32)

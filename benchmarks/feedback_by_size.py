@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
 from measured import Cost, kedro
 
 WANTED = 1_000_000

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from prepared import load
-from training_against_tgn import INFERENCE_BATCH, NEIGHBOURS, TGN, TGN_BATCH, WIDTH
 
 from crm_pipelines.events.features import FeatureBuilder
 from crm_pipelines.models.behaviour.lightgbm import LightGBM
 from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
 from crm_pipelines.models.layers.sizes import Sizes
 from crm_pipelines.training.seeds import seed_everything
+from prepared import load
+from training_against_tgn import INFERENCE_BATCH, NEIGHBOURS, TGN, TGN_BATCH, WIDTH
 
 SETTINGS = Path(__file__).parents[1] / "conf" / "base" / "parameters" / "coldstart.yml"
 

@@ -3,9 +3,10 @@
     kedro run --pipelines=engagement --params="source=retail,raw_root=DIR"
     python benchmarks/pooled_calibration.py data retail
 
-The expected calibration error of `metrics.csv` is that of a fold; with some hundred customers in a fold even a model whose
-probabilities are right shows .05, since shares in bins of 45 customers stray that far. Every customer is scored by the fold
-that did not learn from it, so all folds can be taken together. The yardstick draws outcomes from the stated probabilities.
+The expected calibration error of `metrics.csv` is that of a fold; with some hundred customers in a fold even a model
+whose probabilities are right shows .05, since shares in bins of 45 customers stray that far. Every customer is scored
+by the fold that did not learn from it, so all folds can be taken together. The yardstick draws outcomes from the stated
+probabilities.
 """
 
 import argparse
@@ -42,7 +43,8 @@ def main() -> None:
     outcome = (table["label"] == by_label.idxmax()).to_numpy(dtype=np.float64)
     draw = np.random.default_rng(0)
     print(f"{options.source}: {scores['churn_model'].iloc[0]}, {len(table):,} customers, {BINS} bins")
-    for name, rows in (("all folds", np.arange(len(table))), ("a fifth", draw.permutation(len(table))[: len(table) // 5])):
+    parts = {"all folds": np.arange(len(table)), "a fifth": draw.permutation(len(table))[: len(table) // 5]}
+    for name, rows in parts.items():
         perfect = [error((draw.random(len(rows)) < stated[rows]).astype(float), stated[rows]) for _ in range(DRAWS)]
         print(f"  {name:10} {error(outcome[rows], stated[rows]):.3f}; of a perfect model {np.mean(perfect):.3f}")
 

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
 from measured import Cost, kedro
 
 FITTED_FROM = 100_000

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from measured import Cost, kedro
 
 NAMES = ("customer_id", "item_id", "category", "behaviour", "timestamp")

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from records_read import folds_of
 from sklearn.metrics import f1_score, recall_score, roc_auc_score
 
 from crm_pipelines.evaluation.calibration import apply_temperature, expected_calibration_error, fit_temperature
@@ -26,6 +25,7 @@ from crm_pipelines.models.risk.base import NotApplicableError
 from crm_pipelines.records.inputs import RecordInputs
 from crm_pipelines.runs import code_version, fingerprint
 from crm_pipelines.training.seeds import seed_everything
+from records_read import folds_of
 
 SOURCES = ("credit", "telco", "bank", "retail")
 BATCH = 2_048

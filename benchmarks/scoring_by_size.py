@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
 from measured import Cost, kedro
 
 PIPELINES = ("coldstart", "engagement", "risk")

@@ -18,8 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measured import cpu_seconds
-from prepared import load
 from torch import Tensor, nn
 from torch_geometric.nn import TGNMemory, TransformerConv
 from torch_geometric.nn.models.tgn import IdentityMessage, LastAggregator, LastNeighborLoader
@@ -29,6 +27,8 @@ from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
 from crm_pipelines.models.layers.sizes import Sizes
 from crm_pipelines.training.seeds import seed_everything, smallest_as_zero
 from crm_pipelines.training.trainer import Batches
+from measured import cpu_seconds
+from prepared import load
 
 WIDTH, NEIGHBOURS, TGN_BATCH, INFERENCE_BATCH = 64, 20, 200, 2048
 

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measured import GIB, memory
 
 from crm_pipelines.events.inputs import EventInputs
 from crm_pipelines.events.store import EventStore
@@ -27,6 +26,7 @@ from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
 from crm_pipelines.training.parameters import TrainingParameters
 from crm_pipelines.training.seeds import seed_everything, smallest_as_zero
 from crm_pipelines.training.trainer import time_steps
+from measured import GIB, memory
 
 FEATURES = 200
 CLASSES = ("pv", "cart", "fav", "buy")

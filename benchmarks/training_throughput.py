@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from prepared import load
 
 from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
 from crm_pipelines.training.parameters import TrainingParameters
 from crm_pipelines.training.seeds import seed_everything
+from prepared import load
 
 
 def main() -> None:
@@ -39,10 +39,11 @@ def main() -> None:
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     seconds = np.asarray([row["seconds"] for row in history])
     events = len(inputs.train)
-    print(f"{options.source}: {events:,} training events, {len(inputs.all_feature_names)} features, one thread, batch {options.batch}")
-    print(f"training steps: {events / np.median(seconds):,.0f} events/s (wall, median of {len(seconds)} epochs)")
-    print(f"                {events / np.median(seconds) * wall / cpu:,.0f} events/s per second of CPU time (estimated)")
-    print(f"whole fit with validation and support: {wall:.1f} s wall, {cpu:.1f} s CPU; {model.n_parameters:,} parameters")
+    rate, features = events / np.median(seconds), len(inputs.all_feature_names)
+    print(f"{options.source}: {events:,} training events, {features} features, one thread, batch {options.batch}")
+    print(f"training steps: {rate:,.0f} events/s (wall, median of {len(seconds)} epochs)")
+    print(f"                {rate * wall / cpu:,.0f} events/s per second of CPU time (estimated)")
+    print(f"whole fit with validation and support: {wall:.1f} s wall, {cpu:.1f} s CPU; {model.n_parameters:,} weights")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measured import cpu_seconds
-from prepared import load
 from torch import Tensor, nn
 
 from crm_pipelines.models.behaviour.tfpnet import TFPNet, TFPNetConfig
@@ -29,6 +27,8 @@ from crm_pipelines.models.layers.neighbour_context import NeighbourContext
 from crm_pipelines.models.layers.sizes import Sizes
 from crm_pipelines.training.seeds import seed_everything
 from crm_pipelines.training.trainer import Batches
+from measured import cpu_seconds
+from prepared import load
 
 WIDTH, NEIGHBOURS, INFERENCE_BATCH = 64, 20, 2048
 
@@ -45,6 +45,7 @@ class Repeating(NeighbourContext):
         customers: EntityEmbedding,
         items: EntityEmbedding,
     ) -> Tensor:
+        """As in the network, without looking for events met before."""
         found = self._embed(log, side, past.events.flatten(), tokens, customers, items)
         return found.view(*past.events.shape, -1) * past.mask.unsqueeze(-1)
 
