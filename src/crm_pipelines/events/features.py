@@ -23,6 +23,8 @@ from crm_pipelines.streamed import StreamedArray, stored_rows
 
 DAY: Final = 86_400.0
 CHUNK: Final = 8_192
+AT_ONCE: Final = 262_144
+"""Events whose expected values are computed together."""
 
 
 def ladder(shortest: float, time_unit: float) -> tuple[float, float, float, float]:
@@ -82,8 +84,9 @@ class _Plan:
         }
         self.states = _States(store, self.groupings, taus)
         self._values: dict[str, ValueState] = {}
+        """Of the log, which every query reads, and in their turn of the other groupings; nothing without values."""
         if np.isfinite(store.value).any():
-            self._values = {n: ValueState.build(ix, store.value) for n, ix in self.groupings.indices.items()}
+            self._values["log"] = ValueState.build(self.groupings.indices["log"], store.value)
 
     def blocks(self) -> Iterator[Block]:
         """The blocks, anew; what one needs is computed when its turn comes."""
@@ -114,10 +117,10 @@ class _Plan:
         for situation in SITUATIONS:
             yield Habits.build(situation, self.groupings)
         if valued:
+            self._values |= {name: ValueState.build(indices[name], store.value) for name in entities}
             yield Values({name: self._values[name] for name in entities})
-            spans = self.groupings.of_events(np.arange(len(store)))
-            mean = self._mean_value(spans)
-            yield Residuals.build(self._values, indices, store.value, spans, mean)
+            yield Residuals.build(self._values, indices, store.value, self._expected())
+            self._values = {"log": self._values["log"]}
         yield Log(states["log"], store.classes, int(day))
         yield Calendar(self._utc_offset)
 
@@ -131,6 +134,18 @@ class _Plan:
         """(B,) running mean of all values; 0 before any."""
         zero = np.zeros(len(spans["log"].end))
         return self._values["log"].mean(spans["log"], zero) if self._values else zero
+
+    def _expected(self) -> dict[str, NDArray[np.float64]]:
+        """(n,) of every event, by side: the side's shrunk mean value as it stood before the event."""
+        n = len(self.store)
+        found = {side: np.empty(n) for side in ("customer", "item")}
+        for first in range(0, n, AT_ONCE):
+            part = slice(first, min(first + AT_ONCE, n))
+            spans = self.groupings.of_events(np.arange(part.start, part.stop))
+            mean = self._mean_value(spans)
+            for side, values in found.items():
+                values[part] = self._values[side].shrunk(spans[side], mean)
+        return found
 
     def query(
         self, customer: IntArray, item: IntArray, category: IntArray, time: IntArray, spans: dict[str, Span]
@@ -210,8 +225,8 @@ def stream_features(
     plan, ids = _Plan(store, utc_offset_hours, time_unit, folder), np.asarray(event_ids, dtype=np.int64)
     names: list[str] = []
     files: list[Callable[[slice], NDArray[np.float32]]] = []
-    for number, block in enumerate(plan.blocks()):
-        path = folder / f"{number}.npy"
+    for block in plan.blocks():  # not enumerated: that would hold a block while the next is made
+        path = folder / f"{len(files)}.npy"
 
         def rows(part: slice, block: Block = block) -> NDArray[np.float32]:
             return _table([block], plan.of_events(ids[part]))

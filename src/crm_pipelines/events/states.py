@@ -99,7 +99,8 @@ class GroupState:
         behaviour = store.behaviour[index.events]
         slots = np.arange(n, dtype=np.int32)
         hot = behaviour[:, None] == np.arange(size)
-        latest = np.maximum.accumulate(np.where(hot, slots[:, None], np.int32(-1)), axis=0)
+        latest = np.where(hot, slots[:, None], np.int32(-1))
+        np.maximum.accumulate(latest, axis=0, out=latest)
         position = slots - index.indptr[index.group[index.events]]
         classes = hot[:, : store.n_classes]
         decayed = {tau: np.empty(classes.shape, dtype=np.float32) for tau in taus}

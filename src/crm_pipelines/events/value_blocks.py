@@ -86,13 +86,12 @@ class Residuals:
         means: dict[str, ValueState],
         indices: dict[str, EventIndex],
         values: FloatArray,
-        spans: dict[str, Span],
-        mean_value: NDArray[np.float64],
+        expected: dict[str, NDArray[np.float64]],
     ) -> Self:
-        """From the sides' ``means``, the (n) values by event id, and every event's own histories."""
+        """From the sides' ``means``, the (n) values by event id, and what either side made one expect of each (n)."""
         other = {"customer": "item", "item": "customer"}
-        expected = {side: means[side].shrunk(spans[side], mean_value) for side in other}
-        return cls(means, {a: ValueState.build(indices[a], values - expected[b]) for a, b in other.items()})
+        sides = {side: means[side] for side in other}
+        return cls(sides, {a: ValueState.build(indices[a], values - expected[b]) for a, b in other.items()})
 
     @property
     def names(self) -> tuple[str, ...]:
