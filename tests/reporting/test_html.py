@@ -286,3 +286,19 @@ def test_a_source_with_metrics_alone_is_shown_without_claims(results: Results) -
     assert "No paired comparison has been run" in words(html)
     assert "Measured on" not in words(html)
     assert Page(html).open == []
+
+
+def test_a_log_of_which_only_plans_were_made_still_states_its_size(tmp_path: Path) -> None:
+    write_source(tmp_path, "shop", "Shop")
+    below = tmp_path / "shop" / "preprocessing"
+    (below / "overview.json").unlink()
+    (below / "splits.json").unlink(missing_ok=True)
+    pd.DataFrame([["rows_in", "all", 1300], ["dropped", "duplicate", 66], ["rows_out", "valid", 1234]]).to_csv(
+        below / "cleaning_report.csv", header=["step", "reason", "rows"], index=False
+    )
+    notes = {"customers_rows": 77, "customers_only_in_log": 2, "items_rows": 40, "items_only_in_log": 3}
+    (below / "ingestion_notes.json").write_text(json.dumps(notes))
+
+    page = Page(render_report(Results.read(tmp_path)))
+
+    assert {"1,234", "79", "43"} <= set(page.text)

@@ -252,7 +252,7 @@ def stage_views(source: SourceResults) -> tuple[StageView, ...]:
 
 def source_view(source: SourceResults, anchor: str) -> SourceView:
     """The view of a source; ``anchor`` is its place on the page, free of any text from the data."""
-    overview = source.overview
+    overview = {**log_sizes(source), **source.overview}
     start, end = _number(overview, "start"), _number(overview, "end")
     class_counts = overview.get("class_counts") or {}
     cleaning = _cleaning_table(source.cleaning)
@@ -281,6 +281,18 @@ def source_view(source: SourceResults, anchor: str) -> SourceView:
         if source.requirements is None
         else sections.plain_table(source.requirements, "For which pipelines the tables suffice"),
     )
+
+
+def log_sizes(source: SourceResults) -> dict[str, int]:
+    """Events, customers and items of a log that was cleaned and not prepared for the models of behaviour."""
+    if source.cleaning is None:
+        return {}
+    sizes = {"events": int(source.cleaning.loc[source.cleaning["step"] == "rows_out", "rows"].sum())}
+    for side in ("customers", "items"):
+        of_log = [_number(source.notes, f"{side}_{kind}") for kind in ("rows", "only_in_log")]
+        if any(of_log):
+            sizes[side] = int(sum(number or 0 for number in of_log))
+    return sizes
 
 
 def _cleaning_table(cleaning: pd.DataFrame | None, caption: str = "What cleaning dropped") -> Table | None:
