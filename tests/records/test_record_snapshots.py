@@ -84,6 +84,13 @@ def test_the_audience_is_those_who_were_asked_for_and_the_others_are_counted(aud
     assert found.notes["outside_the_audience"] == 3 - len(kept)
 
 
+@pytest.mark.parametrize("name", ["tenure_days", "amount", "label", "position", "view@step -1"])
+def test_an_attribute_called_as_what_is_computed_is_refused(name):
+    people = CUSTOMERS.rename(columns={"age": name})
+    with pytest.raises(UserError, match=f"'customers' declares '{name}', .* for 'churn'; rename that column"):
+        snapshot_records(LOG, people, SPEC, EntitySpec(numeric=(name,)))
+
+
 def test_customers_without_a_profile_are_kept_with_blanks():
     found = snapshot_records(LOG, CUSTOMERS.head(2), SPEC, PROFILE).records.to_pandas().set_index("customer_id")
     assert np.isnan(found.loc["c", "age"])

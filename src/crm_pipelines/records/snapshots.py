@@ -86,7 +86,8 @@ def plan_snapshots(
         more: what else is known of a customer.
 
     Raises:
-        UserError: a behaviour or attribute that there is none of, or a log too short.
+        UserError: a behaviour or attribute that there is none of, an attribute called as what is computed, or a log
+            too short.
     """
     layout = plan_layout(log[c.BEHAVIOUR].unique(), bool(log[c.VALUE].notna().any()), customers, spec, attributes, more)
     first, end = int(log[c.TIMESTAMP].min()), int(log[c.TIMESTAMP].max()) + 1
@@ -116,6 +117,16 @@ def plan_layout(
         raise UserError(
             f"'{spec.block}.behaviours' names '{unknown[0]}', which the log never holds: {', '.join(behaviours)}"
         )
+    steps = tuple(f"step -{back}" for back in range(spec.steps, 0, -1))
+    channels = (*behaviours, AMOUNT_SUM) if has_value else tuple(behaviours)
+    own = (*c.RECORD_COLUMNS, *TOTALS, *(name for each in more for name in each.names))
+    own += tuple(c.step_column(channel, step) for channel in channels for step in steps)
+    taken = [name for name in attributes.columns if name in own]
+    if taken:
+        raise UserError(
+            f"'customers' declares '{taken[0]}', which is the name of what is computed of each customer for "
+            f"'{spec.block}'; rename that column in the file and the block, or leave it out"
+        )
     missing = [name for name in spec.audience.attributes if name not in customers.columns]
     if missing:
         raise UserError(f"'{spec.block}.audience.attributes' names '{missing[0]}', which is no attribute of customers")
@@ -124,8 +135,8 @@ def plan_layout(
         numeric=(*TOTALS, *(name for each in more for name in each.names), *attributes.numeric),
         categorical=attributes.categorical,
         sensitive=attributes.sensitive,
-        channels=(*behaviours, AMOUNT_SUM) if has_value else tuple(behaviours),
-        steps=tuple(f"step -{back}" for back in range(spec.steps, 0, -1)),
+        channels=channels,
+        steps=steps,
         snapshots=True,
     )
 
