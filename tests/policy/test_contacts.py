@@ -257,6 +257,13 @@ def test_what_is_wrong_with_a_log_of_contacts_is_named(tmp_path: Path, text, say
         read_contacts(RawFolder(tmp_path, ibis.duckdb.connect()), ContactsSpec(file="contacts.csv"))
 
 
+def test_an_attribute_called_as_what_is_computed_is_refused():
+    log = pd.DataFrame({"customer_id": ["a"], "timestamp": [0], "behaviour": ["buy"]})
+    people = pd.DataFrame({"customer_id": ["a"], "recency": [3.0]})
+    with pytest.raises(UserError, match=r"'customers' declares 'recency', .* for 'contacts'; rename that column"):
+        comparison.known_of(np.array(["a"]), np.array([86_400]), people, log, EntitySpec(numeric=("recency",)))
+
+
 def test_contacts_of_strangers_do_not_lift_the_cap_in_silence(caplog):
     contacts = pd.DataFrame({"customer_id": ["007", "008"], "sent_at": [1, 2], "action": ["x", "x"]})
     with pytest.raises(UserError, match=r"crm\.csv: none of the 2 contacts is of a customer .* ids alike"):

@@ -78,7 +78,7 @@ def test_a_decimal_comma_rewrites_numbers_and_no_names(folder, rows):
     block = {**own(folder.write("log.csv", log)), "decimal": ","}
     items = {"file": "goods.csv", "numeric": ["price"], "categorical": ["size"]}
     tables = folder.read({**block, "items": items})
-    assert rows(tables.items) == [("100.200", "2,5", 1299.0), ("100.300", "3", 2000.0)]
+    assert rows(tables.items) == [("100.200", 1299.0, "2,5"), ("100.300", 2000.0, "3")]
     table = tables.interactions.execute()
     assert table[["customer_id", "item_id", "value"]].to_numpy().tolist() == [
         ["17", "100.200", 1234.5],

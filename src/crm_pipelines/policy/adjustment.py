@@ -12,13 +12,14 @@ probability from which the best action pays.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crm_pipelines.attributes import check_spelling, is_among
 from crm_pipelines.config import PolicyParameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.sequences.preparation import STEPS
@@ -93,7 +94,8 @@ def forbidden(customers: pd.DataFrame, rules: Mapping[str, tuple[str, ...]]) -> 
     found = np.zeros(len(customers), dtype=bool)
     for name, values in rules.items():
         column = _column(customers, name, "do_not_contact")
-        found |= (column.isna() | _is_among(column, values, f"do_not_contact.{name}")).to_numpy(dtype=bool)
+        check_spelling(column, values, f"do_not_contact.{name}")
+        found |= (column.isna() | is_among(column, values)).to_numpy(dtype=bool)
     return found
 
 
@@ -101,28 +103,9 @@ def _matches(customers: pd.DataFrame, wanted: Mapping[str, tuple[str, ...]], whe
     found = np.ones(len(customers), dtype=bool)
     for name, values in wanted.items():
         column = _column(customers, name, where)
-        found &= _is_among(column, values, f"{where}.{name}").to_numpy(dtype=bool)
+        check_spelling(column, values, f"{where}.{name}")
+        found &= is_among(column, values).to_numpy(dtype=bool)
     return found
-
-
-def _is_among(column: "pd.Series[Any]", values: Sequence[str], where: str) -> "pd.Series[bool]":
-    """Whether each cell is one of some values, which a block gives as text: ``1`` is a number's 1.0 too.
-
-    Raises:
-        UserError: a value stands in no cell, but another spelling of it does. Nobody would be spared, or served.
-    """
-    if pd.api.types.is_numeric_dtype(column):
-        return column.isin(pd.to_numeric(pd.Series(list(values), dtype="object"), errors="coerce").dropna())
-    known = column.dropna().astype(str)
-    written = set(known.unique())
-    folded = {name.strip().casefold(): name for name in sorted(written)}
-    for value in values:
-        other = folded.get(value.strip().casefold())
-        if value not in written and other is not None:
-            raise UserError(
-                f"'{where}' names '{value}', which the table of customers writes '{other}'; write it alike in the block"
-            )
-    return known.isin(values).reindex(column.index, fill_value=False)
 
 
 def _column(customers: pd.DataFrame, name: str, where: str) -> "pd.Series[str]":

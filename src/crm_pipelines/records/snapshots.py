@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crm_pipelines import columns as c
+from crm_pipelines.attributes import check_spelling, is_among
 from crm_pipelines.config import EntitySpec, OutcomeSpec
 from crm_pipelines.errors import UserError
 from crm_pipelines.records.layout import Layout
@@ -130,6 +131,8 @@ def plan_layout(
     missing = [name for name in spec.audience.attributes if name not in customers.columns]
     if missing:
         raise UserError(f"'{spec.block}.audience.attributes' names '{missing[0]}', which is no attribute of customers")
+    for name, values in spec.audience.attributes.items():
+        check_spelling(customers[name], values, f"{spec.block}.audience.attributes.{name}")
     return Layout(
         classes=spec.classes,
         numeric=(*TOTALS, *(name for each in more for name in each.names), *attributes.numeric),
@@ -197,10 +200,11 @@ def today_records(
         at_once: customers whose events are in memory together; the records are the same for any number.
 
     Raises:
-        UserError: a behaviour or attribute that there is none of, or an audience of nobody.
+        UserError: an attribute that there is none of, or an audience of nobody.
     """
     told = events.aggregate(last=events[c.TIMESTAMP].max(), values=events[c.VALUE].count()).to_pandas().iloc[0]
-    behaviours = events.select(c.BEHAVIOUR).distinct().to_pandas()[c.BEHAVIOUR]
+    seen = events.select(c.BEHAVIOUR).distinct().to_pandas()[c.BEHAVIOUR]
+    behaviours = {*seen, *spec.behaviours}  # of a short log: what is asked about may not have happened lately
     layout = plan_layout(behaviours, bool(told["values"]), customers, spec, attributes)
     profiles = customers.drop_duplicates(c.CUSTOMER_ID)
     parts, outside, first = [], 0, 1
@@ -296,7 +300,7 @@ def in_audience(known: pd.DataFrame, spec: OutcomeSpec) -> pd.Series:
     if spec.audience.active_within_days is not None:
         belongs &= known["recency_days"] <= spec.audience.active_within_days
     for name, values in spec.audience.attributes.items():
-        belongs &= known[name].astype(str).isin(values)
+        belongs &= is_among(known[name], values)
     return belongs
 
 
