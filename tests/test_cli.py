@@ -92,6 +92,7 @@ def some_pipelines() -> dict[str, Pipeline]:
         "interrupt": single(interrupt, None),
         "load": single(len, "missing"),
         "validate": single(negative_amounts, None, "numbers"),
+        "other": Pipeline([node(take_split, "params:split", "other result", name="take_title")]),
     }
 
 
@@ -151,6 +152,10 @@ MISTAKES = {
     ),
     "unknown pipeline": (["--pipelines=titel"], "there is no pipeline 'titel'; did you mean 'title'?"),
     "unknown pipeline, old option": (["--pipeline=titel"], "there is no pipeline 'titel'; did you mean 'title'?"),
+    "several pipelines at once": (
+        ["--pipelines=title,other"],
+        "title, other end in the same report and cannot be one run: run them one after another",
+    ),
     "unknown environment": (
         ["--pipelines=title", "--env=tset"],
         "there is no environment 'tset' in conf/; did you mean 'test'?",

@@ -88,6 +88,8 @@ def _message(error: Exception, options: dict[str, Any]) -> str | None:
     unknown = [name for name in names if name not in pipelines] if isinstance(error, ValueError) else []
     if unknown:
         return f"there is no pipeline '{unknown[0]}'{did_you_mean(unknown[0], pipelines)}"
+    if len(names) > 1 and _refused_by_kedro(error) and "unique names" in str(error):
+        return f"{', '.join(names)} end in the same report and cannot be one run: run them one after another"
     for cause in chain(error):
         if isinstance(cause, DataValidationError) and explain(cause) is None:
             return _data_message(cause)

@@ -14,6 +14,7 @@ from crm_pipelines.sources.raw import RawFolder
 
 LIMITS = requirements.Limits(split=SplitParameters(), folds=FoldParameters())
 START = 1_700_000_000
+HOURS = [START + 3_600 * i for i in range(800)]
 
 
 @pytest.fixture
@@ -86,8 +87,12 @@ def test_too_short_a_log_is_told_with_numbers(raw):
         ({"timestamp": ["03/04/2024"] * 800}, {"timestamp_format": "%d/%m/%Y"}, "which of day and month"),
         ({"customer_id": [f"c{i % 9}" if i % 2 else str(i % 9) for i in range(800)]}, {}, "ids: text"),
         ({"customer_id": [f"{'c' if i % 2 else 'C'}{i % 9}" for i in range(800)]}, {}, "upper and lower case"),
+        ({"customer_id": ["c1", "c1\u00a0"] * 400}, {}, "1 ids equal another but for upper and lower case, blanks"),
         ({"customer_id": ["NULL" if i % 50 == 0 else "c1" for i in range(800)]}, {}, "16 rows hold a word such as"),
         ({"customer_id": "c1"}, {}, "all events are of one customer"),
+        ({"customer_id": ["bot" if i % 3 else f"c{i}" for i in range(800)]}, {}, "one customer has 533 of 800 events"),
+        ({"timestamp": [*HOURS[:797], *[START + 3 * 10**7] * 3]}, {}, "3 events lie 314 days after the others"),
+        ({"timestamp": [START - 10**8, *HOURS[:799]]}, {}, "1 event lies 1,157 days before the others"),
         ({"note": [("a", "b", "c")[i % 3] for i in range(800)]}, {}, "tells the behaviour in 100.0 %"),
         ({"value": "x"}, {"columns": {"value": "value"}}, "is not a number"),
         ({"value": ""}, {"columns": {"value": "value"}}, "has no value in any row"),
@@ -143,6 +148,26 @@ def test_history_may_tell_churn_and_an_attribute_filled_in_afterwards_may_not(ra
     assert verdicts["engagement"] == "not ready"
     without = spec(behaviours={}, churn=churn)
     assert look(raw, without, table)[2]["engagement"] == "ready"
+
+
+def test_a_column_of_a_single_kind_is_used_where_the_block_names_that_kind(raw):
+    _, findings, _ = look(raw, spec(behaviours={"seen": "open"}), log(behaviour="seen"))
+    assert findings == []
+
+
+def test_who_may_not_be_contacted_is_counted_and_another_spelling_told(raw):
+    people = {"customer_id": [f"c{i}" for i in range(30)], "mail": ["Nein" if i % 3 == 0 else "Ja" for i in range(30)]}
+    pd.DataFrame([*zip(*people.values(), strict=True), ("c1", "Ja")], columns=list(people)).to_csv(
+        raw.root / "people.csv", index=False
+    )
+    attributes = {"file": "people.csv", "categorical": ["mail"]}
+    facts, findings, _ = look(raw, spec(customers=attributes, do_not_contact={"mail": ["Nein"]}), log())
+    assert facts.spared == 10
+    assert "people.csv 1 customers repeated ids" in said(findings)
+    _, findings, _ = look(raw, spec(customers=attributes, do_not_contact={"mail": ["nein"]}), log())
+    assert (findings[0].severity, "writes 'Nein'" in findings[0].what) == (PROBLEM, True)
+    _, findings, _ = look(raw, spec(customers=attributes, do_not_contact={"mail": ["never"]}), log())
+    assert "do_not_contact forbids to contact nobody" in said(findings)
 
 
 def test_customers_without_attributes_are_not_said_to_have_any(raw):

@@ -115,6 +115,16 @@ class TestRules:
         assert eligible(customers, policy(actions=actions))[:, DISCOUNT].tolist() == [True, False, False]
         assert forbidden(customers, {"consent": ("no",)}).tolist() == [True, False, True]
 
+    def test_a_value_of_another_spelling_spares_nobody_in_silence(self):
+        customers = pd.DataFrame({"Werbung": ["Ja", "Nein", None]})
+        with pytest.raises(UserError, match=r"'do_not_contact.Werbung' names 'nein', .* writes 'Nein'; write it alike"):
+            forbidden(customers, {"Werbung": ("nein",)})
+        assert forbidden(customers, {"Werbung": ("Nein", "nie")}).tolist() == [False, True, True]
+
+    def test_numbers_are_told_as_numbers(self):
+        customers = pd.DataFrame({"consent": [0.0, 1.0, np.nan]})
+        assert forbidden(customers, {"consent": ("0",)}).tolist() == [True, False, True]
+
     def test_the_hold_out_group_is_a_fixed_share_of_fixed_customers(self):
         ids = np.array([f"c{number:03d}" for number in range(200)])
         held = hold_out(ids, 0.1, 42)

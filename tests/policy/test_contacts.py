@@ -20,7 +20,7 @@ from crm_pipelines.policy.comparison import (
     judge,
     policies,
 )
-from crm_pipelines.policy.contacts import policy_value, read_contacts, recent_contacts
+from crm_pipelines.policy.contacts import check_known, policy_value, read_contacts, recent_contacts
 from crm_pipelines.policy.response import activity
 from crm_pipelines.simulate.config import SimulateParameters
 from crm_pipelines.simulate.contacts import ACTIONS, COSTS, contact_table, expected_profit, lost_probability
@@ -242,13 +242,32 @@ def test_contacts_are_counted_within_days_and_before_now():
     ("text", "says"),
     [
         ("customer_id,sent_at,action\na,1,x\nb,soon,x\n", "column 'sent_at', row 2: 'soon' is not a number"),
+        ("customer_id,sent_at,action\na,2024-05-31,x\n", "row 1: '2024-05-31' is not a number; write UTC seconds"),
+        ("customer_id,sent_at,action\na,,x\n", "row 1: the cell is blank; write UTC seconds"),
+        ("customer_id,sent_at,action\na,1700000000000,x\n", "column 'sent_at': the times look like milliseconds"),
         ("customer_id,sent_at,action,chance,spend\na,1,x,0,3\n", "column 'chance', row 1"),
         ("customer_id,sent_at\na,1\n", "has no column 'action'"),
         ("customer_id,sent_at,action\n,1,x\n", "row 1: a contact needs customer and action"),
     ],
-    ids=["time", "chance", "column", "customer"],
+    ids=["time", "date", "no time", "milliseconds", "chance", "column", "customer"],
 )
 def test_what_is_wrong_with_a_log_of_contacts_is_named(tmp_path: Path, text, says):
     (tmp_path / "contacts.csv").write_text(text)
     with pytest.raises(UserError, match=says):
         read_contacts(RawFolder(tmp_path, ibis.duckdb.connect()), ContactsSpec(file="contacts.csv"))
+
+
+def test_an_attribute_called_as_what_is_computed_is_refused():
+    log = pd.DataFrame({"customer_id": ["a"], "timestamp": [0], "behaviour": ["buy"]})
+    people = pd.DataFrame({"customer_id": ["a"], "recency": [3.0]})
+    with pytest.raises(UserError, match=r"'customers' declares 'recency', .* for 'contacts'; rename that column"):
+        comparison.known_of(np.array(["a"]), np.array([86_400]), people, log, EntitySpec(numeric=("recency",)))
+
+
+def test_contacts_of_strangers_do_not_lift_the_cap_in_silence(caplog):
+    contacts = pd.DataFrame({"customer_id": ["007", "008"], "sent_at": [1, 2], "action": ["x", "x"]})
+    with pytest.raises(UserError, match=r"crm\.csv: none of the 2 contacts is of a customer .* ids alike"):
+        check_known(contacts, ["7", "8"], "crm.csv")
+    check_known(contacts, ["007"], "crm.csv")
+    assert "1 of 2 contacts are of customers not known" in caplog.text
+    check_known(contacts.iloc[:0], [], "crm.csv")

@@ -208,6 +208,7 @@ class TestEligibility:
         [
             ({"junor": EligibilityRule()}, "did you mean 'junior'"),
             ({"loan": EligibilityRule(at_most={"income": 1})}, "'income', which 'customers' does not declare"),
+            ({"loan": EligibilityRule(values={"city": ("Rome",)})}, "names 'Rome', which .* writes 'rome'"),
         ],
     )
     def test_a_wrong_rule_is_named(self, rules, says):

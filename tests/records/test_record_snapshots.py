@@ -63,6 +63,13 @@ def test_todays_records_are_the_same_however_many_customers_are_read_together(at
     assert found["label"].isna().all()
 
 
+def test_todays_log_need_not_hold_the_behaviour_that_is_asked_about():
+    events = LOG[LOG["behaviour"] == "view"].assign(row=1)
+    asked = SPEC.model_copy(update={"behaviours": ("buy",)})
+    found = today_records(ibis.memtable(events), CUSTOMERS, asked, PROFILE).records.to_pandas()
+    assert found["buy@step -1"].tolist() == [0, 0, 0]
+
+
 def test_steps_count_events_and_are_blank_before_the_first():
     found = records()
     assert found.loc["a", ["view@step -3", "view@step -2", "view@step -1"]].isna().sum() == 1
@@ -84,6 +91,13 @@ def test_the_audience_is_those_who_were_asked_for_and_the_others_are_counted(aud
     assert found.notes["outside_the_audience"] == 3 - len(kept)
 
 
+@pytest.mark.parametrize("name", ["tenure_days", "amount", "label", "position", "view@step -1"])
+def test_an_attribute_called_as_what_is_computed_is_refused(name):
+    people = CUSTOMERS.rename(columns={"age": name})
+    with pytest.raises(UserError, match=f"'customers' declares '{name}', .* for 'churn'; rename that column"):
+        snapshot_records(LOG, people, SPEC, EntitySpec(numeric=(name,)))
+
+
 def test_customers_without_a_profile_are_kept_with_blanks():
     found = snapshot_records(LOG, CUSTOMERS.head(2), SPEC, PROFILE).records.to_pandas().set_index("customer_id")
     assert np.isnan(found.loc["c", "age"])
@@ -96,8 +110,9 @@ def test_customers_without_a_profile_are_kept_with_blanks():
         ({"within_days": 60.0}, "smaller 'churn.within_days'"),
         ({"audience": AudienceSpec(min_events=99)}, "widen 'churn.audience'"),
         ({"audience": AudienceSpec(attributes={"levl": ("x",)})}, "'levl', which is no attribute"),
+        ({"audience": AudienceSpec(attributes={"level": ("x", "Y")})}, "level' names 'Y', which .* writes 'y'"),
     ],
-    ids=["behaviour", "days", "nobody", "attribute"],
+    ids=["behaviour", "days", "nobody", "attribute", "spelling"],
 )
 def test_a_definition_that_cannot_be_is_explained(changes, says):
     with pytest.raises(UserError, match=says):

@@ -51,4 +51,4 @@ def test_the_page_is_built_before_a_run_stops_at_its_own_sources_unreadable_file
     broken = Results.read(results.root)
     assert "is left out" in nodes.build_report(broken, {})
     with pytest.raises(UserError, match=r"fairness\.csv"):
-        nodes.report_summary(broken, "taobao", "")
+        nodes.report_summary(broken, "taobao", {}, "")

@@ -6,7 +6,7 @@ from crm_pipelines.reporting.figures import calibration_figure, colour, performa
 from crm_pipelines.reporting.results import Results, empty_table
 from crm_pipelines.reporting.summary import summary_text
 
-from .conftest import metric_rows, reliability_rows
+from .conftest import metric_rows, reliability_rows, write_source
 
 MODELS = ("lightgbm", "tfpnet", "majority")
 
@@ -27,6 +27,18 @@ def test_summary_shows_models_verdict_and_report(results: Results) -> None:
 
 def test_summary_of_a_source_that_was_not_run_says_so(tmp_path: Path) -> None:
     assert "no model has been run" in summary_text(Results.read(tmp_path), "demo")
+
+
+def test_summary_calls_a_source_by_its_title_and_promises_no_column_that_is_not_there(tmp_path: Path) -> None:
+    write_source(tmp_path, "shop", "")
+    (tmp_path / "shop/coldstart").rename(tmp_path / "shop/engagement")
+    rows = metric_rows("shop", ["markov"]).replace({"recall": "hr@10", "precision": "ndcg@10"})
+    rows = rows[(rows["slice"] == "all") & rows["metric"].isin(["hr@10", "ndcg@10"])].assign(pipeline="engagement")
+    rows.to_csv(tmp_path / "shop/engagement/metrics.csv", index=False)
+    lines = summary_text(Results.read(tmp_path), "shop", "My shop").splitlines()
+    assert lines[0].startswith("My shop, engagement: ")
+    assert next(line for line in lines if line.startswith("model")).split() == ["model", "HR@10", "NDCG@10"]
+    assert "cold-start" not in lines[0]
 
 
 def test_performance_figure_has_a_bar_per_model_in_the_colours_of_the_page() -> None:

@@ -1,5 +1,7 @@
 """What stands in the row of a customer, and how it leaves the project."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,6 +76,13 @@ def test_reasons_of_leaving_come_first_where_that_is_likely():
     assert found.loc["c1", "reason_1"] == "p1 often follows p7"
 
 
+def test_an_item_whose_name_has_brackets_is_named_whole():
+    reasons = ["shirt (red) (last event); hat (2 events ago)", "shirt (blue) (12 events ago)", "", ""]
+    found = actions(plans(item_1="shirt (blue)", reason_1=reasons, churn_probability=0.1))
+    assert found.loc["c0", "reason_1"] == "shirt (blue) often follows shirt (red)"
+    assert found.loc["c1", "reason_1"] == "comes back to shirt (blue)"
+
+
 def test_what_other_stages_know_takes_its_column():
     profiles = pd.DataFrame({"customer_id": ["c1"], "segment_name": ["loyal"], "sentiment_trend": [-0.5], "more": [1]})
     products = pd.DataFrame(
@@ -100,18 +109,27 @@ def test_an_optional_table_that_is_not_there_is_empty(tmp_path):
 @given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=6), min_size=1, max_size=5))
 def test_no_text_becomes_a_formula_and_every_text_returns(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("sheet") / "t.csv"
-    texts = [f"={texts[0]}", f"@{texts[0]}", "+1", "-2", *(text.strip() or "x" for text in texts)]
+    texts = [f"={texts[0]}", f"@{texts[0]}", "+1+1", "-2-A1", *(text.strip() or "x" for text in texts)]
     dataset = SheetTable(filepath=str(path), load_args={"dtype": str, "keep_default_na": False})
     frame = pd.DataFrame({"t": texts, "n": [str(i) for i in range(len(texts))]})
     dataset.save(frame)
     for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-        assert line.lstrip('"')[:1] not in ("=", "+", "-", "@")
+        first = line.lstrip('"')
+        assert first[:1] not in ("=", "+", "-", "@") or re.match(r"[+-][0-9]+,", first)
     assert dataset.load()["t"].tolist() == texts
 
 
 def test_numbers_stay_numbers_in_a_sheet(tmp_path):
     SheetTable(filepath=str(tmp_path / "t.csv")).save(pd.DataFrame({"n": [-1.5, 2.0]}))
     assert (tmp_path / "t.csv").read_text() == "n\n-1.5\n2.0\n"
+
+
+def test_an_id_that_is_a_negative_number_stays_as_it_is(tmp_path):
+    dataset = SheetTable(filepath=str(tmp_path / "t.csv"), load_args={"dtype": str, "keep_default_na": False})
+    ids = pd.DataFrame({"customer_id": ["-17", "-9007199254740993", "'-5", "-5-"]})
+    dataset.save(ids)
+    assert (tmp_path / "t.csv").read_text() == "customer_id\n-17\n-9007199254740993\n'-5\n'-5-\n"
+    pd.testing.assert_frame_equal(dataset.load(), ids, check_dtype=False)
 
 
 def test_pseudonyms_depend_on_the_key_and_on_nothing_else():

@@ -162,6 +162,7 @@ class TestPaths:
         assert cells(RawFolder(link, folder.raw.connection).read("t.csv")) == [["1"]]
 
     def test_a_folder_is_no_file(self, folder):
-        (folder.raw.root / "sub.csv").mkdir()
-        with pytest.raises(UserError, match="is not a file"):
-            folder.raw.read("sub.csv")
+        for name in ("sub.csv", "parts"):
+            (folder.raw.root / name).mkdir()
+            with pytest.raises(UserError, match=r"is not a file .* join part files first"):
+                folder.raw.read(name)

@@ -38,6 +38,8 @@ class TestTimestamps:
             ("%d/%m/%Y %H:%M", "25/11/2017 09:00", 8, 1511571600),
             ("%d/%m/%Y %H:%M %z", "25/11/2017 09:00 +0800", 3, 1511571600),
             ("%Y%m%d", "20171125", 0, 1511568000),
+            ("%Y-%m-%d %H:%M", "2017-11-25 9:00", 8, 1511571600),
+            ("%d.%m.%Y, %H:%M", '"25.11.2017, 09:00"', 8, 1511571600),
         ],
     )
     def test_read(self, folder, pattern, cell, offset, seconds):
@@ -74,6 +76,9 @@ class TestTimestamps:
             ("seconds", "1511571600000", "look like milliseconds; set timestamp_format: milliseconds"),
             ("seconds", "1511571600000000", "micro- or nanoseconds"),
             ("seconds", "20171125", "dates written YYYYMMDD"),
+            ("seconds", "45443.375", "days since 1900, as spreadsheets count them"),
+            ("iso", '"31.05.2024, 09:00"', "looks like '%d.%m.%Y, %H:%M'"),
+            ("iso", "2024-05-31 9:00", "looks like '%Y-%m-%d %H:%M'"),
             ("milliseconds", "1511571600", "look like seconds; set timestamp_format: seconds"),
             ("seconds", "inf", "'inf' is not a number of seconds"),
             ("%d/%m/%Y", "2017-11-25", "is not a time in the form '%d/%m/%Y'.*timestamp_format: iso"),
@@ -146,6 +151,15 @@ class TestRatings:
     def test_decimal_comma(self, folder):
         with pytest.raises(UserError, match=r"'3,5' is not a number .*decimals with a point"):
             self.rated(folder, '"3,5"')
+
+    @pytest.mark.parametrize("cell", ["01.02.1980", "1980-02-01", "2/1/80", "1980-02-01 00:00"])
+    def test_a_date_is_no_number(self, folder, cell):
+        with pytest.raises(UserError, match=r"is not a number .*looks like a date: write a number in its place"):
+            self.rated(folder, cell)
+
+    def test_a_column_without_a_single_number_is_a_mistake_whatever_is_blank(self, folder):
+        with pytest.raises(UserError, match=r"row 2, column 'value': 'five' is not a number \(1 such cells\)"):
+            self.rated(folder, "", "five", "", unreadable="drop")
 
     def test_above_the_scale(self, folder):
         with pytest.raises(UserError, match=r"row 2, column 'value': '9' is above 5, the highest rating"):

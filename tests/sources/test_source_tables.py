@@ -71,6 +71,21 @@ def test_attributes_from_files(folder, rows):
     assert counts == {"rows": 5, "without_id": 1, "repeated_ids": 1, "only_in_log": 1}
 
 
+def test_a_decimal_comma_rewrites_numbers_and_no_names(folder, rows):
+    log = LOG.splitlines()[0].replace(",", ";") + ";value\n"
+    log += "17,0;100.200;1700000000;buy;1.234,50\n18,0;100.300;1700000001;buy;7\n"
+    folder.write("goods.csv", "item_id;size;price\n100.200;2,5;1.299,00\n100.300;3;2\u00a0000\n")
+    block = {**own(folder.write("log.csv", log)), "decimal": ","}
+    items = {"file": "goods.csv", "numeric": ["price"], "categorical": ["size"]}
+    tables = folder.read({**block, "items": items})
+    assert rows(tables.items) == [("100.200", 1299.0, "2,5"), ("100.300", 2000.0, "3")]
+    table = tables.interactions.execute()
+    assert table[["customer_id", "item_id", "value"]].to_numpy().tolist() == [
+        ["17", "100.200", 1234.5],
+        ["18", "100.300", 7.0],
+    ]
+
+
 def test_ids_match_although_one_file_has_decimals(folder, rows):
     folder.write("people.csv", "customer_id,age\n17.0,30\n")
     block = own(folder.write("log.csv", LOG.replace("a,", "17,").replace("b,", "17,")))

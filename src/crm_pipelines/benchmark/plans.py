@@ -4,6 +4,7 @@ A reason is the past event without which the planned item would be least probabl
 of its last events left out (occlusion), the beginning of the plan being kept.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -146,6 +147,12 @@ def _reasons(lost: NDArray[np.float64], histories: Histories, names: NDArray[np.
         ]
         texts.append("; ".join(said))
     return texts
+
+
+def before_of(reason: str) -> str:
+    """Item of the first past event of a reason, "" without one; its name may hold brackets itself."""
+    found = re.match(r"(.*?) \((?:last event|[0-9]+ events ago)\)(?:; |$)", reason, re.S)
+    return found.group(1) if found else ""
 
 
 def _ago(place: int) -> str:

@@ -19,6 +19,8 @@ SAMPLED: Final = 2_000
 """Cells by which the format of a time is told."""
 
 _ISO_DATE: Final = r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}"
+_BLANK: Final = r"[\s\x{00A0}\x{200B}\x{202F}\x{FEFF}]"
+"""Blanks within an id, also those that spreadsheets and web pages leave and nobody sees."""
 _COMMA: Final = r"[+-]?[0-9.]*[0-9],[0-9]+"
 
 
@@ -48,7 +50,8 @@ def part_files(raw: RawFolder, spec: SourceSpec, part: str) -> OwnFile | None:
     if part == "interactions" and spec.log is not None and spec.reader == "tables":
         log = spec.log
         named = {name: log.columns.get(name, name) for name in (*c.INTERACTION_COLUMNS[:-1],)}
-        roles = {column: name for name, column in named.items() if name != c.BEHAVIOUR or not log.one_kind}
+        read = bool(log.behaviours or log.rating_classes)  # a list of orders may have such a column, which is not read
+        roles = {column: name for name, column in named.items() if name != c.BEHAVIOUR or read}
         for side, entity in (("customer", spec.customers), ("item", spec.items)):
             if entity.file is None:
                 roles |= {column: f"{side} {role}" for column, role in _roles(entity).items()}
@@ -145,9 +148,9 @@ def formats_of(own: OwnFile, column: str) -> list[str]:
 
 
 def same_but_for_case(own: OwnFile, column: str) -> int:
-    """Ids of a column that another id equals but for upper and lower case or for leading zeros."""
+    """Ids of a column that another id equals but for upper and lower case, for blanks or for leading zeros."""
     cell = cells.trimmed(own.table.table[column])
-    folded = cell.lower().re_replace(r"^0+", "")
+    folded = cell.lower().re_replace(_BLANK, "").re_replace(r"^0+", "")
     found = own.table.first(own.table.table.aggregate(written=cell.nunique(), meant=folded.nunique()))
     return int(found["written"] or 0) - int(found["meant"] or 0)
 

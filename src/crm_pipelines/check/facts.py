@@ -17,6 +17,7 @@ from crm_pipelines.cleaning import clean_interactions
 from crm_pipelines.config import FoldParameters, SourceSpec
 from crm_pipelines.errors import UserError
 from crm_pipelines.failures import one_line
+from crm_pipelines.policy.adjustment import forbidden
 from crm_pipelines.policy.contacts import read_contacts
 from crm_pipelines.records.cleaning import clean_records
 from crm_pipelines.records.leaks import column_aucs
@@ -31,6 +32,7 @@ RECORDS: Final = "records"
 CHURN: Final = "churn"
 CONTACTS: Final = "contacts"
 DOCUMENTS: Final = "documents"
+DO_NOT_CONTACT: Final = "do_not_contact"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class LogFacts:
         timestamp: (n,) ascending UTC seconds of valid events; the order of the file in one without times.
         labels: (n,) class of each, -1 for context.
         several_items: customers with events of at least two different items.
-        events_each: median events of a customer.
+        events_each: median events of a customer. most_events: of one customer.
         profiles: customers in the table of customers.
     """
 
@@ -58,6 +60,7 @@ class LogFacts:
     labels: NDArray[np.int64]
     several_items: int
     events_each: float
+    most_events: int
     profiles: int
 
     @property
@@ -112,6 +115,7 @@ class Facts:
         spec: the block.
         log, records, churn, documents: None where the source has none or it cannot be read.
         contacts: number of contacts.
+        spared: customers whom ``do_not_contact`` forbids to contact; None without such a rule.
         problems: part -> why it cannot be read.
     """
 
@@ -121,6 +125,7 @@ class Facts:
     churn: RecordFacts | None = None
     documents: DocumentFacts | None = None
     contacts: int = 0
+    spared: int | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -157,7 +162,11 @@ def gather(raw: RawFolder, spec: SourceSpec, folds: FoldParameters) -> Facts:
         churn = records
     documents = tried(DOCUMENTS, lambda: _documents(raw, spec)) if spec.texts else None
     contacts = tried(CONTACTS, lambda: read_contacts(raw.written_as(spec), spec.contacts))
-    return Facts(spec, log, records, churn, documents, 0 if contacts is None else len(contacts), problems)
+    spared: int | None = None
+    if spec.do_not_contact and clean is not None:
+        profiles = clean[1]
+        spared = tried(DO_NOT_CONTACT, lambda: int(forbidden(profiles, spec.do_not_contact).sum()))
+    return Facts(spec, log, records, churn, documents, 0 if contacts is None else len(contacts), spared, problems)
 
 
 def _documents(raw: RawFolder, spec: SourceSpec) -> DocumentFacts:
@@ -194,6 +203,7 @@ def _log(raw: RawFolder, spec: SourceSpec) -> tuple[LogFacts, pd.DataFrame, pd.D
         labels=codes.to_numpy(dtype=np.int64)[order],
         several_items=int((by_customer[c.ITEM_ID].nunique() > 1).sum()),
         events_each=float(by_customer.size().median()),
+        most_events=int(by_customer.size().max()),
         profiles=len(customers),
     )
     return facts, events, customers
@@ -257,5 +267,6 @@ def plain(facts: Facts) -> dict[str, Any]:
         RECORDS: part(facts.records),
         CHURN: part(facts.churn),
         CONTACTS: facts.contacts,
+        DO_NOT_CONTACT: facts.spared,
         "problems": dict(facts.problems),
     }

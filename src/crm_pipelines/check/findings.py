@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from crm_pipelines import columns as c
 from crm_pipelines.check.columns import UNUSED, OwnFile, formats_of, predictability, same_but_for_case
-from crm_pipelines.check.facts import CHURN, CONTACTS, Facts, LogFacts, RecordFacts
+from crm_pipelines.check.facts import CHURN, CONTACTS, DO_NOT_CONTACT, Facts, LogFacts, RecordFacts
 from crm_pipelines.config import SourceSpec
 from crm_pipelines.sources import timestamps
 
@@ -18,6 +20,13 @@ MANY_MISSING: Final = 0.5
 ALMOST_ALL: Final = 0.98
 """Share of rows whose label a column may tell before it is suspected of being the label."""
 FEW_VALUES: Final = 200
+DOMINANT: Final = 0.05
+ROBOT: Final = 20
+"""A customer with more than such a share of all events, and so many times the median, may be none."""
+STRAY: Final = 200
+LONG: Final = 0.1
+LONG_DAYS: Final = 7
+"""One in so many events is few; so much of the time between the others, and so many days, is a long gap."""
 SUSPICIOUS_AUC: Final = 0.9
 
 _PERSONAL: Final = re.compile(
@@ -60,6 +69,9 @@ def find(facts: Facts, files: Iterable[tuple[OwnFile, pd.DataFrame]]) -> list[Fi
             found += _of_records(part, records, facts.spec)
     if facts.spec.contacts is not None and not facts.contacts and CONTACTS not in facts.problems:
         found.append(Finding(WARNING, CONTACTS, "the log of contacts is empty"))
+    if facts.spared == 0:
+        what = "forbids to contact nobody: no customer has one of its values"
+        found.append(Finding(WARNING, DO_NOT_CONTACT, what, "check how the table of customers writes them"))
     return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
 
 
@@ -90,7 +102,7 @@ def _of_columns(own: OwnFile, table: pd.DataFrame) -> list[Finding]:
             found.append(Finding(WARNING, where, "mixes ids that are numbers with ids that are text", advice))
         if is_id and (alike := same_but_for_case(own, str(row["column"]))):
             advice = "write them alike, else one customer or item counts as two"
-            what = f"{alike:,} ids equal another but for upper and lower case or leading zeros"
+            what = f"{alike:,} ids equal another but for upper and lower case, blanks or leading zeros"
             found.append(Finding(WARNING, where, what, advice))
         if (
             role.endswith("categorical")
@@ -166,7 +178,9 @@ def _of_log(log: LogFacts, spec: SourceSpec) -> list[Finding]:
         severity = WARNING if n > 0.05 * log.rows else NOTE
         what = f"{n:,} of {log.rows:,} rows ({100 * n / log.rows:.1f} %) are dropped: {reason.replace('_', ' ')}"
         found.append(Finding(severity, file, what, "look whether that is meant" if severity == WARNING else ""))
-    found += _of_notes(file, log.notes)
+    of_side = {"customers": spec.customers.file, "items": spec.items.file}
+    for name, n in log.notes.items():
+        found += _of_notes(of_side.get(name.partition("_")[0]) or file, {name: n})
     absent = [name for name, n in log.behaviours.items() if not n]
     if absent:
         found.append(Finding(WARNING, file, f"never happens: {', '.join(absent)}", "check the labels in the block"))
@@ -175,6 +189,7 @@ def _of_log(log: LogFacts, spec: SourceSpec) -> list[Finding]:
         if years[0] < 1990 or years[1] > 2035:
             what = f"times reach from {years[0]} to {years[1]}"
             found.append(Finding(WARNING, file, what, "set 'window' to leave out faulty clocks"))
+        found += _of_stray_times(file, log.timestamp)
         if log.days < 2:
             found.append(Finding(WARNING, file, f"the log covers {log.days:.1f} days", "a longer one tells more"))
         same = float((log.timestamp[1:] == log.timestamp[:-1]).mean()) if len(log.timestamp) > 1 else 0.0
@@ -182,6 +197,27 @@ def _of_log(log: LogFacts, spec: SourceSpec) -> list[Finding]:
             found.append(Finding(NOTE, file, "times are days: events of one day have no order among them"))
     if log.customers == 1:
         found.append(Finding(WARNING, file, "all events are of one customer", "check the column of the customer"))
+    elif log.most_events > max(DOMINANT * len(log.timestamp), ROBOT * log.events_each):
+        share = 100 * log.most_events / len(log.timestamp)
+        what = f"one customer has {log.most_events:,} of {len(log.timestamp):,} events ({share:.1f} %)"
+        advice = "a robot, a till or a shared account outweighs all others: take it out of the file"
+        found.append(Finding(WARNING, file, what, advice))
+    return found
+
+
+def _of_stray_times(file: str, time: NDArray[np.int64]) -> list[Finding]:
+    """A few events long before or after all others: a faulty clock moves the end of the log, from which is counted."""
+    few = len(time) // STRAY
+    if not few:
+        return []
+    far = max(LONG_DAYS * 86_400, LONG * float(time[-few - 1] - time[few]))
+    found = []
+    for side, gaps in (("before", np.diff(time[: few + 1])), ("after", np.diff(time[-few - 1 :])[::-1])):
+        if gaps.max() > far:
+            n = int(np.flatnonzero(gaps > far)[-1]) + 1
+            what = f"{n:,} {'event lies' if n == 1 else 'events lie'} {gaps.max() / 86_400:,.0f} days {side} the others"
+            advice = "set 'window' if clocks were wrong: days since the last event and churn count from the log's end"
+            found.append(Finding(WARNING, file, what, advice))
     return found
 
 

@@ -27,6 +27,8 @@ def text(facts: Facts, source: str, findings: list[Finding], needs: list[dict[st
         lines.append(f"  {'documents':13} {facts.documents.rows:,} by {facts.documents.customers:,} customers")
     if facts.contacts:
         lines.append(f"  {'contacts':13} {facts.contacts:,}")
+    if facts.spared is not None:
+        lines.append(f"  {'not contacted':13} {facts.spared:,} customers, by 'do_not_contact'")
     lines += ["", f"What to look at ({len(findings)})" if findings else "Nothing suspicious was found."]
     for finding in findings[:MOST]:
         advice = f" -> {finding.advice}" if finding.advice else ""

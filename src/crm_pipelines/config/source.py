@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from crm_pipelines import columns as c
 from crm_pipelines.config.base import Parameters, RelativePath, relative
 from crm_pipelines.config.documents import AnnotatedSpec, DocumentsSpec
 from crm_pipelines.config.log import ContactsSpec, EntitySpec, InteractionsSpec
@@ -96,6 +97,34 @@ class SourceSpec(Parameters):
         if self.purchase is not None and self.purchase.value not in (None, *self.items.numeric):
             raise ValueError(f"'purchase.value: {self.purchase.value}' must be one of the numeric columns of 'items'")
         return self
+
+    @property
+    def columns_of_words(self) -> frozenset[str]:
+        """Names, in one's own files, of columns that hold ids, labels, categories or texts, and numbers in no file."""
+        words, numbers = set[str](), set[str]()
+        for side, own_id in ((self.customers, c.CUSTOMER_ID), (self.items, c.ITEM_ID)):
+            words |= {side.id or own_id, *side.categorical, *side.text, *side.sensitive}
+            numbers |= {*side.numeric}
+        if self.log is not None:
+            words |= {self.log.columns.get(name, name) for name in (c.CUSTOMER_ID, c.ITEM_ID, c.BEHAVIOUR, c.TEXT)}
+            numbers.add(self.log.columns.get(c.VALUE, c.VALUE))
+        if self.table is not None:
+            named = (self.table.id, self.table.customer, self.table.label)
+            words |= {*(name for name in named if name is not None), *self.table.categorical, *self.table.sensitive}
+            numbers |= {
+                *self.table.numeric,
+                *self.table.leaky,
+                *(x for each in self.table.channels.values() for x in each),
+            }
+        for part in self.texts.values():
+            words |= {column for name, column in part.columns.items() if name not in ("timestamp", "rating")}
+            numbers |= {column for name, column in part.columns.items() if name in ("timestamp", "rating")}
+        if self.contacts is not None:
+            words |= {
+                self.contacts.columns.get("customer_id", "customer_id"),
+                self.contacts.columns.get("action", "action"),
+            }
+        return frozenset(words - numbers)
 
     @property
     def churn_days(self) -> float:

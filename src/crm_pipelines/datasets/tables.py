@@ -92,10 +92,11 @@ class SheetTable(CSVTable):
     """A CSV file meant for spreadsheets, in which no text can become a formula.
 
     A cell of text that begins with ``= + - @``, a tab or a line break gets an apostrophe before it, as OWASP advises
-    against CSV injection; reading takes it away again.
+    against CSV injection; reading takes it away again. A plain number is no formula: an id such as ``-17`` stays.
     """
 
-    GUARDED: ClassVar[str] = r"^(?=[=+\-@\t\r\n])"
+    FORMULA: ClassVar[str] = r"(?=[=+\-@\t\r\n])(?![+\-]?[0-9]+(?:\.[0-9]+)?$)"
+    GUARDED: ClassVar[str] = f"^{FORMULA}"
 
     def load(self) -> pd.DataFrame:
         """The frame, texts as they were before they were guarded.
@@ -105,7 +106,7 @@ class SheetTable(CSVTable):
         """
         frame = super().load()
         for name in frame.select_dtypes(["object", "string"]):
-            frame[name] = frame[name].str.replace(r"^'(?=[=+\-@\t\r\n])", "", regex=True)
+            frame[name] = frame[name].str.replace(f"^'{self.FORMULA}", "", regex=True)
         return frame
 
     def save(self, data: pd.DataFrame) -> None:

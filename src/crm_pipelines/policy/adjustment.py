@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crm_pipelines.attributes import check_spelling, is_among
 from crm_pipelines.config import PolicyParameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.sequences.preparation import STEPS
@@ -71,7 +72,7 @@ def eligible(customers: pd.DataFrame, policy: PolicyParameters) -> NDArray[np.bo
     """(n, R) which retention actions each customer may get.
 
     Raises:
-        UserError: an action asks for an attribute that customers do not have.
+        UserError: an action asks for an attribute that customers do not have, or for a value that they write otherwise.
     """
     columns = [
         _matches(customers, policy.actions[name].attributes, f"policy.actions.{name}.attributes")
@@ -88,12 +89,13 @@ def forbidden(customers: pd.DataFrame, rules: Mapping[str, tuple[str, ...]]) -> 
         rules: attribute -> values that forbid.
 
     Raises:
-        UserError: a rule asks for an attribute that customers do not have.
+        UserError: a rule asks for an attribute that customers do not have, or for a value that they write otherwise.
     """
     found = np.zeros(len(customers), dtype=bool)
     for name, values in rules.items():
         column = _column(customers, name, "do_not_contact")
-        found |= (column.isna() | column.astype(str).isin(values)).to_numpy(dtype=bool)
+        check_spelling(column, values, f"do_not_contact.{name}")
+        found |= (column.isna() | is_among(column, values)).to_numpy(dtype=bool)
     return found
 
 
@@ -101,7 +103,8 @@ def _matches(customers: pd.DataFrame, wanted: Mapping[str, tuple[str, ...]], whe
     found = np.ones(len(customers), dtype=bool)
     for name, values in wanted.items():
         column = _column(customers, name, where)
-        found &= (column.notna() & column.astype(str).isin(values)).to_numpy(dtype=bool)
+        check_spelling(column, values, f"{where}.{name}")
+        found &= is_among(column, values).to_numpy(dtype=bool)
     return found
 
 

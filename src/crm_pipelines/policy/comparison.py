@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from crm_pipelines.columns import CUSTOMER_ID
 from crm_pipelines.config import EntitySpec, PolicyParameters
+from crm_pipelines.errors import UserError
 from crm_pipelines.policy.adjustment import Adjusted, adjust, recommendation, retention_actions
 from crm_pipelines.policy.contacts import OUTCOMES, policy_value
 from crm_pipelines.policy.response import ResponseModel, activity
@@ -76,11 +77,19 @@ def known_of(
     Args:
         customer_ids, moments: (n,). customers: ``customer_id`` and attributes. log: of interactions.
         spec: which attribute is what; sensitive ones are left out.
+
+    Raises:
+        UserError: an attribute is called as what is computed of the log.
     """
     past = activity(log, customer_ids, moments)
     attributes = customers.drop_duplicates(CUSTOMER_ID).set_index(CUSTOMER_ID).reindex(customer_ids)
     numeric = tuple(name for name in spec.numeric if name in attributes.columns)
     categorical = tuple(name for name in spec.categorical if name in attributes.columns)
+    if taken := [name for name in (*numeric, *categorical) if name in past.columns]:
+        raise UserError(
+            f"'customers' declares '{taken[0]}', which is the name of what is computed of each customer for "
+            "'contacts'; rename that column in the file and the block, or leave it out"
+        )
     table = pd.concat([past, attributes[[*numeric, *categorical]].reset_index(drop=True)], axis=1)
     return table, (*past.columns, *numeric), categorical
 

@@ -5,6 +5,8 @@ counts by one over the chance with which it was made (Horvitz and Thompson 1952;
 self-normalized estimator for counterfactual learning", for the form in which the weights are normalised).
 """
 
+import logging
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,8 +15,10 @@ from numpy.typing import NDArray
 
 from crm_pipelines.config import ContactsSpec
 from crm_pipelines.errors import UserError
-from crm_pipelines.sources import cells
+from crm_pipelines.sources import cells, timestamps
 from crm_pipelines.sources.raw import RawFolder
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 DAY: Final = 86_400
@@ -40,7 +44,11 @@ def read_contacts(raw: RawFolder, spec: ContactsSpec | None) -> pd.DataFrame:
     found.require([names[name] for name in COLUMNS], "'contacts' of the source")
     present = [name for name in (*COLUMNS, *OUTCOMES) if names[name] in found.columns]
     table = found.table.select(**{name: cells.trimmed(found.table[names[name]]) for name in present}).to_pandas()
-    table["sent_at"] = _numbers(table, "sent_at", spec.file).astype("int64")
+    times = _numbers(table, "sent_at", spec.file, "; write UTC seconds since 1970")
+    timestamps.check_scale(
+        times.median() if len(times) else None, False, timestamps.SECONDS, spec.file, names["sent_at"]
+    )
+    table["sent_at"] = times.astype("int64")
     for name in set(present) & set(OUTCOMES):
         table[name] = _numbers(table, name, spec.file)
     if "chance" in present and not table["chance"].between(LEAST_CHANCE, 1).all():
@@ -56,11 +64,32 @@ def read_contacts(raw: RawFolder, spec: ContactsSpec | None) -> pd.DataFrame:
     return found_contacts
 
 
-def _numbers(table: pd.DataFrame, name: str, file: str) -> "pd.Series[float]":
+def check_known(contacts: pd.DataFrame, customer_ids: Collection[str], file: str) -> None:
+    """Stop at a log of contacts of strangers: ids written otherwise would lift the cap for everybody.
+
+    Args:
+        contacts: of `read_contacts`. customer_ids: all that are known. file: for messages.
+
+    Raises:
+        UserError: no contact is of a customer of the source.
+    """
+    strangers = ~contacts["customer_id"].isin(list(customer_ids))
+    if len(contacts) and strangers.all():
+        raise UserError(
+            f"{file}: none of the {len(contacts)} contacts is of a customer of the log or of 'customers'; write the "
+            "ids alike in all files"
+        )
+    if strangers.any():
+        logger.warning("%s: %d of %d contacts are of customers not known", file, strangers.sum(), len(contacts))
+
+
+def _numbers(table: pd.DataFrame, name: str, file: str, advice: str = "") -> "pd.Series[float]":
     values = pd.to_numeric(table[name], errors="coerce")
     if values.isna().any():
         row = int(values.isna().to_numpy().argmax()) + 1
-        raise UserError(f"{file}, column '{name}', row {row}: '{table[name].iloc[row - 1]}' is not a number")
+        cell = table[name].iloc[row - 1]
+        what = "the cell is blank" if pd.isna(cell) else f"'{cell}' is not a number"
+        raise UserError(f"{file}, column '{name}', row {row}: {what}{advice}")
     return values
 
 

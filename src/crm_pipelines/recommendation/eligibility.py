@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crm_pipelines.attributes import check_spelling, is_among
 from crm_pipelines.config import EligibilityRule, EntitySpec
 from crm_pipelines.errors import UserError
 from crm_pipelines.failures import did_you_mean
@@ -26,7 +27,8 @@ def allowed_groups(
         where: the source, for messages.
 
     Raises:
-        UserError: a rule names a product or an attribute that does not exist.
+        UserError: a rule names a product or an attribute that does not exist, or a value that customers write
+            otherwise.
     """
     columns = np.ones((len(customers), len(rules)), dtype=np.bool_)
     at = {name: place for place, name in enumerate(products)}
@@ -42,7 +44,8 @@ def allowed_groups(
                 f"{did_you_mean(unknown[0], spec.columns)}"
             )
         for name, values in rule.values.items():
-            columns[:, place] &= customers[name].astype("string").isin(list(values)).fillna(False).to_numpy(dtype=bool)
+            check_spelling(customers[name], values, f"eligible.{product}.values.{name}")
+            columns[:, place] &= is_among(customers[name], values).to_numpy(dtype=bool)
         for name, least in rule.at_least.items():
             columns[:, place] &= (pd.to_numeric(customers[name], errors="coerce") >= least).to_numpy(dtype=bool)
         for name, most in rule.at_most.items():

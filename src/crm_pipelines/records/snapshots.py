@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crm_pipelines import columns as c
+from crm_pipelines.attributes import check_spelling, is_among
 from crm_pipelines.config import EntitySpec, OutcomeSpec
 from crm_pipelines.errors import UserError
 from crm_pipelines.records.layout import Layout
@@ -86,7 +87,8 @@ def plan_snapshots(
         more: what else is known of a customer.
 
     Raises:
-        UserError: a behaviour or attribute that there is none of, or a log too short.
+        UserError: a behaviour or attribute that there is none of, an attribute called as what is computed, or a log
+            too short.
     """
     layout = plan_layout(log[c.BEHAVIOUR].unique(), bool(log[c.VALUE].notna().any()), customers, spec, attributes, more)
     first, end = int(log[c.TIMESTAMP].min()), int(log[c.TIMESTAMP].max()) + 1
@@ -116,16 +118,28 @@ def plan_layout(
         raise UserError(
             f"'{spec.block}.behaviours' names '{unknown[0]}', which the log never holds: {', '.join(behaviours)}"
         )
+    steps = tuple(f"step -{back}" for back in range(spec.steps, 0, -1))
+    channels = (*behaviours, AMOUNT_SUM) if has_value else tuple(behaviours)
+    own = (*c.RECORD_COLUMNS, *TOTALS, *(name for each in more for name in each.names))
+    own += tuple(c.step_column(channel, step) for channel in channels for step in steps)
+    taken = [name for name in attributes.columns if name in own]
+    if taken:
+        raise UserError(
+            f"'customers' declares '{taken[0]}', which is the name of what is computed of each customer for "
+            f"'{spec.block}'; rename that column in the file and the block, or leave it out"
+        )
     missing = [name for name in spec.audience.attributes if name not in customers.columns]
     if missing:
         raise UserError(f"'{spec.block}.audience.attributes' names '{missing[0]}', which is no attribute of customers")
+    for name, values in spec.audience.attributes.items():
+        check_spelling(customers[name], values, f"{spec.block}.audience.attributes.{name}")
     return Layout(
         classes=spec.classes,
         numeric=(*TOTALS, *(name for each in more for name in each.names), *attributes.numeric),
         categorical=attributes.categorical,
         sensitive=attributes.sensitive,
-        channels=(*behaviours, AMOUNT_SUM) if has_value else tuple(behaviours),
-        steps=tuple(f"step -{back}" for back in range(spec.steps, 0, -1)),
+        channels=channels,
+        steps=steps,
         snapshots=True,
     )
 
@@ -186,10 +200,11 @@ def today_records(
         at_once: customers whose events are in memory together; the records are the same for any number.
 
     Raises:
-        UserError: a behaviour or attribute that there is none of, or an audience of nobody.
+        UserError: an attribute that there is none of, or an audience of nobody.
     """
     told = events.aggregate(last=events[c.TIMESTAMP].max(), values=events[c.VALUE].count()).to_pandas().iloc[0]
-    behaviours = events.select(c.BEHAVIOUR).distinct().to_pandas()[c.BEHAVIOUR]
+    seen = events.select(c.BEHAVIOUR).distinct().to_pandas()[c.BEHAVIOUR]
+    behaviours = {*seen, *spec.behaviours}  # of a short log: what is asked about may not have happened lately
     layout = plan_layout(behaviours, bool(told["values"]), customers, spec, attributes)
     profiles = customers.drop_duplicates(c.CUSTOMER_ID)
     parts, outside, first = [], 0, 1
@@ -285,7 +300,7 @@ def in_audience(known: pd.DataFrame, spec: OutcomeSpec) -> pd.Series:
     if spec.audience.active_within_days is not None:
         belongs &= known["recency_days"] <= spec.audience.active_within_days
     for name, values in spec.audience.attributes.items():
-        belongs &= known[name].astype(str).isin(values)
+        belongs &= is_among(known[name], values)
     return belongs
 
 

@@ -28,13 +28,16 @@ RECOMMENDATION = "recommendation"
 _COLD = tuple((side, k) for side in (CUSTOMER, ITEM) for k in (0, 1))
 
 
-def summary_text(results: Results, source: str) -> str:
+def summary_text(results: Results, source: str, called: str = "") -> str:
     """The comparison of one source's models as plain text, with the verdict and the report's path below.
 
     Columns: accuracy, the majority's accuracy, macro-F1, AUC, log-loss and ECE on all test events, then macro-F1 on
     customers and items with no and one event seen. ``n<30`` stands where there are too few events.
+
+    Args:
+        results: read from disk. source: whose. called: its title, where its results do not say it.
     """
-    found = results.source(source)
+    found = replace(results.source(source), called=called)
     parts = [
         part
         for pipeline in found.pipelines
@@ -74,7 +77,8 @@ def _pipeline_text(pipeline: PipelineResults, title: str) -> str:
         if len(cold) and cold["n"].max() > 0:
             columns[f"{side}@{k}"] = [_cold(cold, model) for model in table[MODEL]]
     measured = "NDCG@10" if pipeline.name == RECOMMENDATION else "macro-F1"
-    cold_start = f", cold-start columns are {measured}" if any("@" in column for column in columns) else ""
+    has_cold = any(f"{side}@{k}" in columns for side, k in _COLD)
+    cold_start = f", cold-start columns are {measured}" if has_cold else ""
     lines = [
         f"{title}, {pipeline.name}: {count(table['n'].max())} test {cases(pipeline.name)}{cold_start}",
         "",

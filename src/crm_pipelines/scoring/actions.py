@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from crm_pipelines.benchmark.plans import before_of
 from crm_pipelines.columns import CUSTOMER_ID, PROBABILITY_PREFIX
 from crm_pipelines.policy.adjustment import ADJUSTED
 from crm_pipelines.policy.plans import band_of
@@ -185,7 +186,7 @@ def _reasons(table: pd.DataFrame, most: int) -> list[list[str]]:
 
 def _plan_words(table: pd.DataFrame) -> list[list[str]]:
     """Why the first item is planned: the past event that speaks for it most."""
-    first = [str(why).split(" (")[0] for why in table["item_reason_1"].fillna("")]
+    first = [before_of(str(why)) for why in table["item_reason_1"].fillna("")]
     return [
         [f"comes back to {item}" if before == item else f"{item} often follows {before}"] if item and before else []
         for item, before in zip(table["item_1"].fillna(""), first, strict=True)

@@ -175,6 +175,8 @@ def inputs_of(kept: Kept, records: pd.DataFrame, layout: Layout, where: str) -> 
             f"{kept.folder}: the kept model knows the outcomes {', '.join(manifest['classes'])}, the source block now "
             f"names {', '.join(layout.classes)}; {again}"
         )
+    if layout.snapshots:
+        records = _with_silent_channels(records, layout, channels, steps)
     for column in (*numeric, *categorical, *cells):
         if column not in records.columns:
             raise UserError(
@@ -209,6 +211,20 @@ def inputs_of(kept: Kept, records: pd.DataFrame, layout: Layout, where: str) -> 
         test=np.arange(n),
         groups={},
     )
+
+
+def _with_silent_channels(
+    records: pd.DataFrame, layout: Layout, channels: Sequence[str], steps: Sequence[str]
+) -> pd.DataFrame:
+    """Records of a log in which a behaviour of training never happens: 0 of it, as in any step without, is no gap."""
+    silent = [channel for channel in channels if channel not in layout.channels]
+    if not silent or not layout.channels or list(layout.steps) != list(steps):
+        return records
+    known = layout.channels[0]
+    zeros = {
+        c.step_column(channel, step): records[c.step_column(known, step)] * 0.0 for channel in silent for step in steps
+    }
+    return records.assign(**zeros)
 
 
 def _floats(records: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:

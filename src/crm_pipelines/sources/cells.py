@@ -30,6 +30,7 @@ _FLOATING: Final = r"^[+-]?[0-9]+\.0+$"
 _WHOLE: Final = r"^[+-]?[0-9]+(\.0+)?$"
 _SHOWN: Final = 40
 _BLANKS: Final = "\t\n\f\r "
+_DATE: Final = r"([0-9]{1,2}[./-][0-9]{1,2}[./-]([0-9]{2}|[0-9]{4})|[0-9]{4}[./-][0-9]{1,2}[./-][0-9]{1,2})([T ]|$)"
 
 IdRule = Literal["auto", "integer", "text"]
 Unreadable = Literal["stop", "drop"]
@@ -112,7 +113,8 @@ def inspect(
     Args:
         raw: the file.
         rules: checked in this order.
-        unreadable: ``drop`` tolerates (and counts) bad cells of droppable rules, unless a column has no good one.
+        unreadable: ``drop`` tolerates (and counts) bad cells of droppable rules, unless a column has no good one,
+            blanks aside.
         questions: name -> aggregate over ``raw.table``.
 
     Returns:
@@ -130,8 +132,9 @@ def inspect(
     for i, rule in enumerate(rules):
         if answers[f"__first_{i}"] is None:
             continue
-        bad = raw.first(raw.table.aggregate(n=rule.bad.sum()))["n"]
-        if unreadable == "stop" or not rule.droppable or bad == answers["rows"]:
+        blank = trimmed(raw.table[rule.column]).isnull()
+        bad, blanks = raw.first(raw.table.aggregate(n=rule.bad.sum(), blanks=blank.sum())).values()
+        if unreadable == "stop" or not rule.droppable or bad + blanks == answers["rows"]:
             raise _complaint(raw, rule, int(answers[f"__first_{i}"]), int(bad))
         notes[f"unreadable_{rule.column}"] = int(bad)
     return answers, notes
@@ -156,7 +159,7 @@ def _complaint(raw: RawTable, rule: Rule, row: int, bad: int) -> UserError:
     general = "Correct the file"
     if rule.droppable:
         general += (
-            ", or set 'unreadable: drop' under 'interactions' in the source block to leave such rows out (counted)"
+            ", or set 'unreadable: drop' under 'interactions' in the source block to do without such cells (counted)"
         )
     where = f"{raw.file}, row {row}, column '{rule.column}'"
     return UserError(f"{where}: {shown} {rule.problem} ({bad} such cells). {advice or general}.")
@@ -174,6 +177,8 @@ def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False) ->
             return "Set 'decimal: \",\"' in the source block, or write decimals with a point and without separators"
         if re.match(r"^[^0-9]{0,4} ?[0-9]", shown) and re.search(r"[€$£%]|[A-Z]{3}", shown):
             return "Write the number without its currency or unit, or leave the column out of the source block"
+        if re.match(_DATE, shown):
+            return "It looks like a date: write a number in its place, such as an age in years, or leave the column out"
         return "Write decimals with a point and without separators" if "," in shown and shown[-1:].isdigit() else None
 
     cell = column if is_trimmed else trimmed(column)

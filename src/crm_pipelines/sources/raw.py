@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, reduce
 from operator import or_
@@ -37,7 +37,10 @@ ROW_NUMBER: Final = "__row__"
 WINDOWS: Final = "windows-1252"
 """An encoding that DuckDB does not read by itself; such a file is read from a copy."""
 _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
-_COMMA_NUMBER: Final = r"^[ \t]*[+-]?(([0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?)|([0-9]+,[0-9]+))[ \t]*$"
+_THOUSANDS: Final = "[. \u00a0\u202f]"
+"""Between groups of three digits: a point, or a blank as in French, which keeps the line together."""
+_COMMA_NUMBER: Final = rf"^[ \t]*[+-]?(([0-9]{{1,3}}({_THOUSANDS}[0-9]{{3}})+(,[0-9]+)?)|([0-9]+,[0-9]+))[ \t]*$"
+_COMMA_WHOLE: Final = r"^[ \t]*[+-]?[0-9]+,0+[ \t]*$"
 _NO_MEMORY: Final = "Out of Memory Error"
 _NO_SPACE: Final = os.strerror(errno.ENOSPC)
 _JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
@@ -128,6 +131,7 @@ class RawFolder:
         staging: folder of the staged files, where that engine can read them; by default one below the system's folder
             of temporary files (``TMPDIR``), removed when the process ends.
         encoding, delimiter, decimal: of one's own CSV files; see :class:`crm_pipelines.config.SourceSpec`.
+        words: columns in which a number is a name, such as ids: never rewritten by ``decimal``.
     """
 
     root: Path
@@ -136,10 +140,13 @@ class RawFolder:
     encoding: str = "utf-8"
     delimiter: str = ""
     decimal: str = "."
+    words: frozenset[str] = frozenset()
 
     def written_as(self, spec: SourceSpec) -> "RawFolder":
         """The same folder, its CSV files read as a source block says that they are written."""
-        return replace(self, encoding=spec.encoding, delimiter=spec.delimiter, decimal=spec.decimal)
+        return replace(
+            self, encoding=spec.encoding, delimiter=spec.delimiter, decimal=spec.decimal, words=spec.columns_of_words
+        )
 
     @cached_property
     def _parser(self) -> Backend:
@@ -162,7 +169,10 @@ class RawFolder:
         if not found.exists():
             raise UserError(f"File '{relative}' not found: {advice}, put the file there or correct the source block")
         if not found.is_file():
-            raise UserError(f"'{relative}' is not a file ({advice}); name a single file in the source block")
+            raise UserError(
+                f"'{relative}' is not a file ({advice}); name a single file in the source block, and join part files "
+                "first (one header line in all)"
+            )
         if found.stat().st_size == 0:
             raise UserError(f"{relative} is empty: put the data there or name another file")
         if re.search(r"[*?\[\]{}]", str(found)):
@@ -176,9 +186,11 @@ class RawFolder:
             UserError: an ending that is not known, or whatever the format's own method raises.
         """
         suffix = Path(relative.removesuffix(".gz")).suffix.lower()
+        if suffix not in (*_CSV_SUFFIXES, *_JSON_SUFFIXES, ".parquet") and (self.root / relative).is_dir():
+            self.path(relative)  # says that it is a folder, which a wrong ending does not
         if suffix in _CSV_SUFFIXES:
             found = self.csv(relative, delimiter=self.delimiter or None, encoding=self.encoding)
-            return _with_points(found) if self.decimal == "," else found
+            return _with_points(found, self.words) if self.decimal == "," else found
         if suffix in _JSON_SUFFIXES:
             return self.json_lines(relative)
         if suffix == ".parquet" and not relative.endswith(".gz"):
@@ -338,13 +350,19 @@ class RawFolder:
         return self.connection.read_parquet(str(numbered), table_name=gen_name("raw"))
 
 
-def _with_points(found: RawTable) -> RawTable:
-    """A table in which cells that are numbers with a decimal comma are written with a point: ``1.234,5`` is 1234.5."""
+def _with_points(found: RawTable, words: Collection[str]) -> RawTable:
+    """A table in which numbers with a decimal comma are written with a point: ``1.234,5`` and ``1 234,5`` are 1234.5.
+
+    Columns of ``words`` stay as they are: an article ``100.200`` is no number with a separator of thousands. Only a
+    whole number written as a decimal (``17850,0``) gets its point, by which it is known for one (`cells.Ids`).
+    """
     cells = {}
     for name in found.columns:
         cell = found.table[name]
-        plain = cell.replace(".", "").replace(",", ".")
-        cells[name] = cell.re_search(_COMMA_NUMBER).fill_null(False).ifelse(plain, cell)
+        form, plain = _COMMA_NUMBER, cell.re_replace(_THOUSANDS, "").replace(",", ".")
+        if name in words:
+            form, plain = _COMMA_WHOLE, cell.replace(",", ".")
+        cells[name] = cell.re_search(form).fill_null(False).ifelse(plain, cell)
     return replace(found, table=found.table.mutate(**cells))
 
 

@@ -19,6 +19,8 @@ ISO: Final = "iso"
 _MILLISECONDS_FROM: Final = 1e11
 """As seconds the year 5138, as milliseconds March 1973: no log's median lies on the wrong side."""
 _FINER_FROM: Final = 1e14
+_SHEET_DAYS: Final = (36_526, 54_789)
+"""Days since 1900 from 2000 to 2050: as seconds the first day of 1970."""
 _LARGEST: Final = 9e15
 """Whole numbers up to here are exact in a double."""
 
@@ -31,9 +33,12 @@ _MINUTES: Final = r"[+-][0-9]{2}:?([0-9]{2})$"
 _DATE_NUMBER: Final = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 _DATES: Final = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y.%m.%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y"),
-    *("%m/%d/%y", "%d-%m-%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d-%b-%y"),
+    *("%m/%d/%y", "%d-%m-%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d-%b-%y", "%Y-%m-%d"),
 )
 _CLOCKS: Final = {
+    ", %I:%M:%S %p": r", [0-9]{1,2}:[0-9]{2}:[0-9]{2} [AaPp][Mm]$",
+    ", %H:%M:%S": r", [0-9]{1,2}:[0-9]{2}:[0-9]{2}$",
+    ", %H:%M": r", [0-9]{1,2}:[0-9]{2}$",
     " %I:%M:%S %p": r" [0-9]{1,2}:[0-9]{2}:[0-9]{2} [AaPp][Mm]$",
     " %I:%M %p": r" [0-9]{1,2}:[0-9]{2} [AaPp][Mm]$",
     " %H:%M:%S": r" [0-9]{1,2}:[0-9]{2}:[0-9]{2}$",
@@ -172,6 +177,11 @@ def check_scale(median: float | None, dates: bool | None, pattern: str, file: st
     start = f"{file}, column '{column}': the times look like"
     if dates:
         raise UserError(f'{start} dates written YYYYMMDD; set timestamp_format: "%Y%m%d" in the source block')
+    if _SHEET_DAYS[0] <= median < _SHEET_DAYS[1]:
+        raise UserError(
+            f"{start} days since 1900, as spreadsheets count them; give the column a date format there and export it "
+            "again, then set timestamp_format to that"
+        )
     if abs(median) >= _FINER_FROM:
         raise UserError(f"{start} micro- or nanoseconds; divide them to seconds or milliseconds first")
     if pattern == SECONDS and abs(median) > _MILLISECONDS_FROM:

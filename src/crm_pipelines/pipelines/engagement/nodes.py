@@ -244,8 +244,12 @@ def decide(
     policy: PolicyParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """One row per customer with the plan before and after adjustment; what the policy is worth; what actions do."""
+    from crm_pipelines.policy.contacts import check_known
     from crm_pipelines.policy.plans import engagement_plans
 
+    if source_spec.contacts is not None:
+        known = {*item_plans[CUSTOMER_ID], *churn_scores[CUSTOMER_ID]}
+        check_known(contacts, known, source_spec.contacts.file)
     log = clean_interactions.select(CUSTOMER_ID, TIMESTAMP, BEHAVIOUR).to_pandas()
     if source_spec.log is None or source_spec.log.in_order:
         log = log.iloc[:0]  # without times

@@ -40,20 +40,23 @@ def build_report(results: Results, sources: Mapping[str, Any], *_written_before:
         sources: block of every source that is configured, for its title.
         _written_before: results of the current run; taken so that Kedro has written them by then.
     """
-    titles = {
+    return render_report(results, _titles(sources))
+
+
+def _titles(sources: Mapping[str, Any]) -> dict[str, str]:
+    return {
         name: str(block["title"]) for name, block in sources.items() if isinstance(block, dict) and "title" in block
     }
-    return render_report(results, titles)
 
 
-def report_summary(results: Results, source: str, _report: str) -> None:
+def report_summary(results: Results, source: str, sources: Mapping[str, Any], _report: str) -> None:
     """Log the comparison of the current source's models and where the report lies, once it has been written.
 
     Raises:
         UserError: if the current source's files cannot be read, so that the report had to leave it out.
     """
     results.check(source)
-    logger.info("\n%s", summary_text(results, source))
+    logger.info("\n%s", summary_text(results, source, _titles(sources).get(source, "")))
 
 
 def make_paper_a_tables(

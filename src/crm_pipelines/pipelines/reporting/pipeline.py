@@ -50,7 +50,12 @@ def create_pipeline(*models: str) -> Pipeline:
     page = Pipeline(
         [
             node(nodes.build_report, ["results", "params:sources", *written], "report", name="build_report"),
-            node(nodes.report_summary, ["results", "params:source", "report"], None, name="report_summary"),
+            node(
+                nodes.report_summary,
+                ["results", "params:source", "params:sources", "report"],
+                None,
+                name="report_summary",
+            ),
         ]
     )
     own = {

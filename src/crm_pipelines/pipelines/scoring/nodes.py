@@ -271,7 +271,7 @@ def act(
         UserError: a rule of the policy names an attribute that customers do not have, or ids shall be replaced and
             there is no key.
     """
-    from crm_pipelines.policy.contacts import read_contacts
+    from crm_pipelines.policy.contacts import check_known, read_contacts
     from crm_pipelines.policy.plans import engagement_plans
     from crm_pipelines.scoring.actions import contact_list, customer_actions
     from crm_pipelines.scoring.pseudonyms import pseudonyms
@@ -280,11 +280,14 @@ def act(
     timed = source_spec.log is not None and not source_spec.log.in_order
     now = int(today_events[c.TIMESTAMP].max().to_pyarrow().as_py() or 0) + 1 if timed else 0
     log = today_events.select(c.CUSTOMER_ID, c.TIMESTAMP, c.BEHAVIOUR).to_pandas()
+    contacts = read_contacts(raw_files.written_as(source_spec), source_spec.contacts)
+    if source_spec.contacts is not None:
+        check_known(contacts, set(today_plans[c.CUSTOMER_ID]), source_spec.contacts.file)
     churn = today_churn_scores.rename(columns={"risk": "churn_probability"})
     decided = engagement_plans(
         today_plans,
         churn[[c.CUSTOMER_ID, "churn_probability"]].assign(churn_model=""),
-        read_contacts(raw_files.written_as(source_spec), source_spec.contacts),
+        contacts,
         today_customers.to_pandas(),
         log if timed else log.iloc[:0],
         source_spec.customers,
