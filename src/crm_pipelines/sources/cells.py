@@ -28,6 +28,7 @@ DISTINCT_AT_ONCE: Final = 20
 _INTEGER: Final = r"^[+-]?[0-9]+$"
 _FLOATING: Final = r"^[+-]?[0-9]+\.0+$"
 _WHOLE: Final = r"^[+-]?[0-9]+(\.0+)?$"
+_THOUSANDS: Final = r"[+-]?[0-9]{1,3}([ \u00a0\u2009\u202f'\u2019][0-9]{3})+([.,][0-9]*)?"
 _SHOWN: Final = 40
 _BLANKS: Final = "\t\n\f\r "
 
@@ -170,6 +171,8 @@ def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False) ->
     """
 
     def advice(shown: str) -> str | None:
+        if re.fullmatch(_THOUSANDS, shown):
+            return "Write the number without blanks or apostrophes between its thousands"
         if re.fullmatch(r"[+-]?[0-9.]*,[0-9]+", shown):
             return "Set 'decimal: \",\"' in the source block, or write decimals with a point and without separators"
         if re.match(r"^[^0-9]{0,4} ?[0-9]", shown) and re.search(r"[€$£%]|[A-Z]{3}", shown):

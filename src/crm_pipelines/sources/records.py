@@ -1,5 +1,7 @@
 """One's own table of records, its columns named in the source block; the published formats end here too."""
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -15,8 +17,11 @@ from crm_pipelines.sources import cells, timestamps
 from crm_pipelines.sources.cells import Rule
 from crm_pipelines.sources.raw import RawFolder, RawTable
 
+logger = logging.getLogger(__name__)
+
 MOST_CATEGORIES: Final = 200
 """With ``guess``, a column of words with more different ones than this is taken for names or remarks and ignored."""
+NOT_GUESSED: Final = f"for they number the rows or hold more than {MOST_CATEGORIES} different words"
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,12 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
         )
     for key, names in declared.items():
         raw.require(names, f"'{key}' of {where}")
-    missing = tuple(word.lower() for word in spec.missing)
+    missing = missing_words(spec)
     raw = cells.tidied(raw, raw.columns, missing, as_they_are={spec.label, *declared["date"]})
-    spec, notes = _with_guessed(raw, spec, {name for names in declared.values() for name in names})
+    spec, notes = with_guessed(raw, spec)
+    if spec.guess and notes.get("columns_ignored"):
+        ignored = ", ".join(name for name in raw.columns if name not in _declared(spec))
+        logger.warning("%s: not guessed, %s: %s", raw.file, NOT_GUESSED, ignored)
     text = {name: raw.table[name] for name in _used(spec)}
     numbers = _numeric(spec)
     label = cells.whole(raw.table[spec.label])
@@ -143,11 +151,21 @@ def _used(spec: RecordsSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_numeric(spec), *spec.categorical, *spec.sensitive, *ids)))
 
 
+def _declared(spec: RecordsSpec) -> set[str]:
+    """Columns of the file that the block names."""
+    return {*_used(spec), *(name for name in (spec.label, spec.date) if name is not None)}
+
+
 def _number_rule(name: str, cell: ir.StringColumn) -> Rule:
     rule = cells.number_rule(name, cell, is_trimmed=True)
 
     def advice(shown: str) -> str | None:
         found = rule.advice(shown) if rule.advice else None
+        if found is None and set(timestamps.fitting_formats([shown])) - {timestamps.SECONDS, timestamps.MILLISECONDS}:
+            return (
+                "It looks like a date: write it as a number, such as the days up to the day of the record, name it as "
+                "'date' under 'records' if it says when the record was made, or leave it out of the source block"
+            )
         return found or (
             "Correct the file, move the column to 'categorical', name the word under 'missing', "
             "or set 'unreadable: blank' under 'records' in the source block to leave such cells empty (counted)"
@@ -171,9 +189,23 @@ def _unknown_labels(
     )
 
 
-def _with_guessed(raw: RawTable, spec: RecordsSpec, declared: set[str]) -> tuple[RecordsSpec, dict[str, int]]:
-    """The block with every other column of the file declared too, where it says ``guess: true``."""
-    others = [name for name in raw.columns if name not in declared]
+def missing_words(spec: RecordsSpec) -> tuple[str, ...]:
+    """Words of the block for "no value", in lower case; a whole number also as it is written among decimals."""
+    words = [word.lower() for word in spec.missing]
+    return tuple(dict.fromkeys([*words, *(f"{word}.0" for word in words if re.fullmatch(r"[+-]?[0-9]+", word))]))
+
+
+def with_guessed(raw: RawTable, spec: RecordsSpec) -> tuple[RecordsSpec, dict[str, int]]:
+    """The block with every other column of the file declared too, where it says ``guess: true``.
+
+    Args:
+        raw: the file, its cells tidied.
+        spec: the block.
+
+    Returns:
+        The block, and how many columns were guessed and ignored.
+    """
+    others = [name for name in raw.columns if name not in _declared(spec)]
     if not spec.guess:
         return spec, {"columns_ignored": len(others)} if others else {}
     missing = list(cells.MISSING)
@@ -182,7 +214,8 @@ def _with_guessed(raw: RawTable, spec: RecordsSpec, declared: set[str]) -> tuple
         cell = raw.table[name]
         measures[name] = (cell.notnull() & cells.number(cell).isnull() & ~cell.lower().isin(missing)).sum()
     words = cells.asked(raw, measures)
-    numeric = [name for name in others if not words[name]]
+    counting = _counters(raw, [name for name in others if not words[name]])
+    numeric = [name for name in others if not words[name] and name not in counting]
     wordy = [name for name in others if words[name]]
     kinds = cells.asked(raw, {name: raw.table[name].nunique() for name in wordy}, cells.DISTINCT_AT_ONCE)
     categorical = [name for name in wordy if kinds[name] <= MOST_CATEGORIES]
@@ -190,6 +223,18 @@ def _with_guessed(raw: RawTable, spec: RecordsSpec, declared: set[str]) -> tuple
     ignored = len(others) - len(numeric) - len(categorical)
     changes = {"numeric": (*spec.numeric, *numeric), "categorical": (*spec.categorical, *categorical)}
     return spec.model_copy(update=changes), notes | ({"columns_ignored": ignored} if ignored else {})
+
+
+def _counters(raw: RawTable, names: Sequence[str]) -> set[str]:
+    """Those of some columns of numbers that count the rows (1, 2, 3, in any order), as an exported index does."""
+    cell = {name: cells.number(raw.table[name]) for name in names}
+    ends: dict[str, ir.Scalar] = {"rows": raw.table.count()}
+    ends |= {f"low:{name}": cell[name].min() for name in names} | {f"high:{name}": cell[name].max() for name in names}
+    found = cells.asked(raw, ends)
+    span = {name: (found[f"low:{name}"], found[f"high:{name}"]) for name in names}
+    likely = [name for name, (low, high) in span.items() if low is not None and high - low + 1 == found["rows"] > 2]
+    values = cells.asked(raw, {name: cell[name].nunique() for name in likely}, cells.DISTINCT_AT_ONCE) if likely else {}
+    return {name for name in likely if values[name] == found["rows"]}
 
 
 def _layout(spec: RecordsSpec) -> Layout:
