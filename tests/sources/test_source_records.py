@@ -43,6 +43,11 @@ class TestOwnTable:
             "stays",
         ]
 
+    def test_ids_with_decimals_are_those_of_other_files(self, folder):
+        table = read(folder, "id,who,age,churned\n1.0,17850.0,30,no\n2.0,,41,yes\n", customer="who")
+        assert table["record_id"].tolist() == ["1", "2"]
+        assert table["customer_id"].tolist()[0] == "17850"
+
     def test_other_columns_are_guessed_where_the_block_says_so(self, folder):
         folder.write("own.csv", ROWS)
         found = sources.read_records(folder.raw, block(guess=True, numeric=[]))
@@ -82,6 +87,11 @@ WRONG = {
     "no label column": ({"label": "left"}, ROWS, "no column 'left'.*Columns found: id, age, plan, churned"),
     "a word among numbers": ({"numeric": ["plan"]}, ROWS, r"row 1, column 'plan': 'basic' is not a number.*'missing'"),
     "thousands set apart": ({}, ROWS.replace("30", "1 234"), "'1 234' is not a number.*without blanks or apostrophes"),
+    "a number beyond single precision": (
+        {},
+        ROWS.replace("30", "1.79e+300"),
+        r"'1.79e\+300' is not a number.*as large as 1e\+18: name it under 'missing'",
+    ),
     "a date among numbers": (
         {"numeric": ["at"]},
         "id,at,churned\n1,18.11.2020,no\n2,19.11.2020,yes\n",

@@ -163,11 +163,12 @@ def _complaint(raw: RawTable, rule: Rule, row: int, bad: int) -> UserError:
     return UserError(f"{where}: {shown} {rule.problem} ({bad} such cells). {advice or general}.")
 
 
-def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False) -> Rule:
+def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False, largest: float = LARGEST) -> Rule:
     """A rule that every cell of a column is a number, blank, or a mark of a missing value.
 
     Args:
         name, column: of the file. is_trimmed: the cells have no blanks around them any more.
+        largest: size that no number exceeds.
     """
 
     def advice(shown: str) -> str | None:
@@ -180,7 +181,7 @@ def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False) ->
         return "Write decimals with a point and without separators" if "," in shown and shown[-1:].isdigit() else None
 
     cell = column if is_trimmed else trimmed(column)
-    return Rule(name, number(column).isnull() & ~cell.lower().isin(MISSING), "is not a number", cell, advice)
+    return Rule(name, number(column, largest).isnull() & ~cell.lower().isin(MISSING), "is not a number", cell, advice)
 
 
 class Ids:

@@ -17,6 +17,8 @@ from crm_pipelines.sources import cells, timestamps
 from crm_pipelines.sources.cells import Rule
 from crm_pipelines.sources.raw import RawFolder, RawTable
 
+LARGEST: Final = 1e18
+"""Size of the largest number: models compute in single precision, where the square of a larger one is infinite."""
 logger = logging.getLogger(__name__)
 
 MOST_CATEGORIES: Final = 200
@@ -115,20 +117,21 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
             answers.get("times:median"), answers.get("times:dates"), spec.timestamp_format, raw.file, spec.date
         )
     layout = _layout(spec)
-    ids = text[spec.id] if spec.id else raw.row().cast("string")
+    # An export writes 17850.0 where another id is missing; in the log and the table of customers it is 17850.
+    ids = cells.whole(text[spec.id]) if spec.id else raw.row().cast("string")
     canonical: dict[str, ir.Value] = {
         c.RECORD_ID: ids,
-        c.CUSTOMER_ID: text[spec.customer] if spec.customer else ids,
+        c.CUSTOMER_ID: cells.whole(text[spec.customer]) if spec.customer else ids,
         c.LABEL: ibis.cases(*((label == written, name) for written, name in spec.classes.items())),
-        c.AMOUNT: cells.number(text[spec.amount]) if spec.amount else ibis.null("float64"),
+        c.AMOUNT: cells.number(text[spec.amount], LARGEST) if spec.amount else ibis.null("float64"),
         c.POSITION: position,
         c.ROW: raw.row(),
-        **{name: cells.number(text[name]) for name in (*layout.numeric, *layout.leaky)},
+        **{name: cells.number(text[name], LARGEST) for name in (*layout.numeric, *layout.leaky)},
         **{name: text[name] for name in (*layout.categorical, *layout.sensitive)},
     }
     for channel, columns in spec.channels.items():
         for step, name in zip(layout.steps, columns, strict=True):
-            canonical[c.step_column(channel, step)] = cells.number(text[name])
+            canonical[c.step_column(channel, step)] = cells.number(text[name], LARGEST)
     table = raw.table.select(**canonical)
     return RecordTables(table, layout, {"records": int(answers["rows"]), **unreadable, **notes})
 
@@ -157,10 +160,15 @@ def _declared(spec: RecordsSpec) -> set[str]:
 
 
 def _number_rule(name: str, cell: ir.StringColumn) -> Rule:
-    rule = cells.number_rule(name, cell, is_trimmed=True)
+    rule = cells.number_rule(name, cell, is_trimmed=True, largest=LARGEST)
 
     def advice(shown: str) -> str | None:
         found = rule.advice(shown) if rule.advice else None
+        if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", shown.lower()):
+            return (
+                f"Numbers of records may be as large as {LARGEST:.0e}: name it under 'missing' in the source block if "
+                "it stands for no value, else write the column in a larger unit"
+            )
         if found is None and set(timestamps.fitting_formats([shown])) - {timestamps.SECONDS, timestamps.MILLISECONDS}:
             return (
                 "It looks like a date: write it as a number, such as the days up to the day of the record, name it as "
