@@ -116,10 +116,7 @@ def keep(
     }
     if now is not None:
         manifest["reference"] = _reference_of(*now, manifest, wanted.model_path, bins)
-    # Code -1, a missing category, takes the last one.
-    words = {
-        name: np.append(values[at].astype(object), None)[categories[:, at]] for at, name in enumerate(vocabularies)
-    }
+    words = {name: pd.Series(values[at]).reindex(categories[:, at]).to_numpy() for at, name in enumerate(vocabularies)}
     contents = _contents(np.asarray(arrays["numeric"]), np.asarray(arrays["sequence"]), pd.DataFrame(words))
     parts = {"typical_numeric": typical.numeric, "typical_sequence": typical.sequence, "typical_codes": typical.codes}
     scored = {
@@ -154,7 +151,7 @@ def _contents(numeric: NDArray[Any], sequence: NDArray[Any], words: pd.DataFrame
     """(n) hash of each record's inputs: (n, Fn) numbers, (n, T, C) steps and its categories, a column each."""
     numbers = pd.DataFrame(np.concatenate([numeric, sequence.reshape(len(sequence), -1)], axis=1))
     table = pd.concat([numbers, words.reset_index(drop=True).astype("object")], axis=1)
-    return pd.util.hash_pandas_object(table, index=False).to_numpy(dtype=np.uint64)
+    return np.asarray(pd.util.hash_pandas_object(table, index=False), dtype=np.uint64)
 
 
 def _extent(rows: NDArray[np.float32]) -> tuple[list[float | None], list[float | None]]:
