@@ -2,13 +2,20 @@
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import get_args
+from typing import Final, get_args
 
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 from yaml import YAMLError
 
 from crm_pipelines.errors import UserError
+
+_KINDS: Final = {
+    **dict.fromkeys(("list_type", "tuple_type"), "must be a list in brackets, such as [a, b]"),
+    **dict.fromkeys(("dict_type", "model_type"), "must hold keys of its own, such as {key: value}"),
+    "string_type": "must be text; write it in quotes",
+}
+"""What a value must be, in the words of YAML in place of Python's."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -86,7 +93,7 @@ def parameter_problems(name: str, model: type[BaseModel] | None, error: Validati
         elif detail["type"] == "missing":
             problems.append(f"parameter '{path}' is missing")
         else:
-            reason = detail["msg"].removeprefix("Value error, ")
+            reason = _KINDS.get(detail["type"], detail["msg"].removeprefix("Value error, "))
             given = "" if isinstance(detail["input"], dict) else f" (given: {detail['input']!r})"
             problems.append(f"parameter '{path}': {one_line(reason)}{given}")
     return problems

@@ -199,6 +199,45 @@ def test_records_are_judged_by_their_outcome_and_by_columns_that_give_it_away(ra
     assert look(raw, trusted, pd.DataFrame())[2]["risk"] == "ready"
 
 
+def test_columns_that_are_guessed_are_used_and_codes_for_no_value_are_noticed(raw):
+    n = 400
+    table = pd.DataFrame(
+        {
+            "left": ["yes" if i % 4 == 0 else "no" for i in range(n)],
+            "age": [-999.0 if i % 7 == 0 else 20 + i % 50 for i in range(n)],
+            "plan": [f"plan {i % 3}" for i in range(n)],
+            "amount": [f"{i},50 EUR" for i in range(n)],
+        }
+    )
+    table.to_csv(raw.root / "records.csv", index=False)
+    block = {"file": "records.csv", "label": "left", "classes": {"no": "stays", "yes": "leaves"}, "guess": True}
+    source = SourceSpec.model_validate({"title": "Loans", "records": block})
+    roles = columns.profile(columns.part_files(raw, source, "records")).set_index("column")["role"]
+    assert roles.to_dict() == {"left": "label", "age": "numeric", "plan": "categorical", "amount": "not used"}
+    shown = said(look(raw, source, pd.DataFrame())[1])
+    assert (
+        "columns not used: amount not guessed, for they number the rows or hold more than 200 different words" in shown
+    )
+    assert "column 'age' reaches -999, which often stands for 'no value' if so, name it under 'missing'" in shown
+    declared = source.model_copy(update={"table": source.records.model_copy(update={"missing": ("-999",)})})
+    assert "reaches -999" not in said(look(raw, declared, pd.DataFrame())[1])
+
+
+def test_what_is_odd_about_documents_is_told_before_anything_is_fitted(raw):
+    n = 300
+    table = pd.DataFrame({"nps": [i % 11 for i in range(n)], "why": [f"answer {i}" for i in range(n)]})
+    table.loc[:29, "why"] = None
+    table.to_csv(raw.root / "survey.csv", index=False)
+    part = {"file": "survey.csv", "columns": {"text": "why", "rating": "nps"}, "channel": "survey"}
+    part["rating_classes"] = {"negative": 6, "neutral": 8, "positive": 10}
+    source = SourceSpec.model_validate({"title": "Survey", "documents": {"nps": part}})
+    facts, findings, verdicts = look(raw, source, pd.DataFrame())
+    assert "warning documents 30 of 300 documents are dropped: empty text" in said(findings)
+    assert "28 of 300 documents: rating outside scale they keep no label; give the bottom" in said(findings)
+    assert "sentiments    " in report.text(facts, "mine", findings, requirements.table(facts, LIMITS))
+    assert verdicts["feedback"] == "ready, with gaps"
+
+
 def test_a_part_that_cannot_be_read_does_not_hide_the_others(raw):
     block = {"file": "nowhere.csv", "label": "y", "classes": {"0": "a", "1": "b"}}
     facts, findings, verdicts = look(raw, spec(records=block), log())

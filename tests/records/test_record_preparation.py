@@ -10,6 +10,7 @@ from crm_pipelines.config import FoldParameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.records.assembly import assemble
 from crm_pipelines.records.layout import Layout
+from crm_pipelines.records.leaks import too_good
 from crm_pipelines.records.preparation import Prepared, prepare
 
 FOLDS = FoldParameters()
@@ -100,6 +101,16 @@ def test_a_column_derived_from_the_outcome_is_caught_and_named(kind):
     with pytest.raises(UserError, match=r"file.csv.*'closing_code' \(AUC (0\.9|1\.0).*'leaky'.*'trusted'"):
         prepared(table, layout)
     assert prepared(table, layout, trusted=("closing_code",)).splits
+
+
+def test_columns_that_give_the_outcome_away_together_are_suspected():
+    def metrics(auc: float, protocol: str = "stratified") -> pd.DataFrame:
+        row = {"model": "lightgbm", "protocol": protocol, "slice": "all", "metric": "roc_auc", "value": auc}
+        return pd.DataFrame([row, {**row, "metric": "accuracy", "value": 1.0}])
+
+    assert "'lightgbm' reaches a ROC AUC of 0.995" in too_good(metrics(0.995), 0.98)
+    assert too_good(metrics(0.9), 0.98) == ""
+    assert too_good(metrics(1.0, "leak_column"), 0.98) == ""
 
 
 def test_a_category_that_is_the_outcome_is_caught_but_one_of_many_values_is_not():

@@ -64,7 +64,7 @@ def change(folder: Path, **values: object) -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda folder: change(folder, format=2), "kept in format 2, this version reads 1"),
+        (lambda folder: change(folder, format=1), "kept in format 1, this version reads 2"),
         (lambda folder: change(folder, version="9.0.1"), "kept by version '9.0.1'"),
         (lambda folder: change(folder, files=[]), "lists no files"),
         (lambda folder: (folder / "manifest.json").write_text("{"), "no readable manifest"),

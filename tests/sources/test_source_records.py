@@ -43,6 +43,11 @@ class TestOwnTable:
             "stays",
         ]
 
+    def test_ids_with_decimals_are_those_of_other_files(self, folder):
+        table = read(folder, "id,who,age,churned\n1.0,17850.0,30,no\n2.0,,41,yes\n", customer="who")
+        assert table["record_id"].tolist() == ["1", "2"]
+        assert table["customer_id"].tolist()[0] == "17850"
+
     def test_other_columns_are_guessed_where_the_block_says_so(self, folder):
         folder.write("own.csv", ROWS)
         found = sources.read_records(folder.raw, block(guess=True, numeric=[]))
@@ -51,6 +56,19 @@ class TestOwnTable:
     def test_words_for_missing_are_nulls(self, folder):
         table = read(folder, ROWS.replace("basic", "Unknown"), categorical=["plan"], missing=["unknown"])
         assert table["plan"].isna().tolist() == [True, False, True]
+
+    def test_a_number_for_missing_is_null_among_decimals_too(self, folder):
+        content = "id,age,churned\n1,-999.0,no\n2,-999,yes\n3,-99.9,no\n"
+        assert read(folder, content, missing=["-999"])["age"].isna().tolist() == [True, True, False]
+
+    def test_columns_that_are_not_guessed_are_named(self, folder, caplog):
+        rows = "".join(f"{i},{20 + i % 9},'{i}.50 EUR',{'yes' if i % 2 else 'no'}\n" for i in range(300))
+        folder.write("own.csv", ",age,amount,churned\n" + rows)
+        with caplog.at_level("WARNING"):
+            found = sources.read_records(folder.raw, block(guess=True, id=None, numeric=[]))
+        assert found.layout.numeric == ("age",)
+        assert found.notes["columns_ignored"] == 2
+        assert "hold more than 200 different words: unnamed_1, amount" in caplog.text
 
     def test_channels_become_the_sequence_oldest_first(self, folder):
         content = "id,m2,m1,churned\n1,20,10,no\n"
@@ -68,6 +86,27 @@ WRONG = {
     "a missing column": ({"numeric": ["agge"]}, ROWS, r"no column 'agge'.*did you mean 'age'"),
     "no label column": ({"label": "left"}, ROWS, "no column 'left'.*Columns found: id, age, plan, churned"),
     "a word among numbers": ({"numeric": ["plan"]}, ROWS, r"row 1, column 'plan': 'basic' is not a number.*'missing'"),
+    "thousands set apart": ({}, ROWS.replace("30", "1 234"), "'1 234' is not a number.*without blanks or apostrophes"),
+    "a number beyond single precision": (
+        {},
+        ROWS.replace("30", "1.79e+300"),
+        r"'1.79e\+300' is not a number.*as large as 1e\+18: name it under 'missing'",
+    ),
+    "a date among numbers": (
+        {"numeric": ["at"]},
+        "id,at,churned\n1,18.11.2020,no\n2,19.11.2020,yes\n",
+        r"column 'at': '18.11.2020' is not a number.*looks like a date.*'date' under 'records'",
+    ),
+    "a range for a list": (
+        {"channels": {"bill": "bill_1..bill_12"}},
+        ROWS,
+        r"'s.records.channels.bill': must be a list in brackets, such as \[a, b\] \(given: 'bill_1..bill_12'\)",
+    ),
+    "a number where words are": (
+        {"missing": [-999]},
+        ROWS,
+        r"'s.records.missing.0': must be text; write it in quotes \(given: -999\)",
+    ),
     "nothing but a header": ({}, "id,age,plan,churned\n", "no rows"),
     "one class": ({"classes": {"no": "a", "yes": "a"}}, ROWS, "two classes"),
     "a column declared twice": ({"categorical": ["age"]}, ROWS, "declared twice"),

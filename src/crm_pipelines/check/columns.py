@@ -11,6 +11,7 @@ from crm_pipelines import columns as c
 from crm_pipelines.config import EntitySpec, SourceSpec
 from crm_pipelines.sources import cells
 from crm_pipelines.sources.raw import RawFolder, RawTable
+from crm_pipelines.sources.records import missing_words, with_guessed
 from crm_pipelines.sources.timestamps import fitting_formats
 
 COLUMNS: Final = ("file", "column", "role", "rows", "missing", "words", "values", "kind", "lowest", "highest")
@@ -63,7 +64,9 @@ def part_files(raw: RawFolder, spec: SourceSpec, part: str) -> OwnFile | None:
         id_column = entity.id or (c.CUSTOMER_ID if part == "customers" else c.ITEM_ID)
         return OwnFile(part, raw.read(entity.file), {id_column: f"{part[:-1]}_id", **_roles(entity)}, {})
     if part == "records" and spec.table is not None and spec.table.reader == "records":
-        block = spec.table
+        block, table = spec.table, raw.read(spec.table.file)
+        if block.guess:
+            block, _ = with_guessed(cells.tidied(table, table.columns, missing_words(block)), block)
         special = {block.id: c.RECORD_ID, block.customer: c.CUSTOMER_ID, block.label: c.LABEL, block.amount: c.AMOUNT}
         roles = {str(column): role for column, role in special.items() if column is not None}
         for role in ("numeric", "categorical", "sensitive", "leaky"):
@@ -71,7 +74,7 @@ def part_files(raw: RawFolder, spec: SourceSpec, part: str) -> OwnFile | None:
         for channel, several in block.channels.items():
             roles |= dict.fromkeys(several, f"channel {channel}")
         times = {} if block.date is None else {block.date: block.timestamp_format}
-        return OwnFile(part, raw.read(block.file), roles | dict.fromkeys(times, "date"), times)
+        return OwnFile(part, table, roles | dict.fromkeys(times, "date"), times)
     return None
 
 

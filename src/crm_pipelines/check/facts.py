@@ -15,6 +15,8 @@ from crm_pipelines import columns as c
 from crm_pipelines import sources
 from crm_pipelines.cleaning import clean_interactions
 from crm_pipelines.config import FoldParameters, SourceSpec
+from crm_pipelines.documents.cleaning import clean_documents
+from crm_pipelines.documents.config import DocumentParameters
 from crm_pipelines.errors import UserError
 from crm_pipelines.failures import one_line
 from crm_pipelines.policy.adjustment import forbidden
@@ -99,12 +101,15 @@ class DocumentFacts:
     Attributes:
         rows: as read. texts: those with a text. customers: different ones who wrote.
         labels: sentiment -> documents that say which it is.
+        dropped: reason -> documents that cleaning leaves out. noticed: what it counts among those that it keeps.
     """
 
     rows: int
     texts: int
     customers: int
     labels: Mapping[str, int]
+    dropped: Mapping[str, int]
+    noticed: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -170,13 +175,27 @@ def gather(raw: RawFolder, spec: SourceSpec, folds: FoldParameters) -> Facts:
 
 
 def _documents(raw: RawFolder, spec: SourceSpec) -> DocumentFacts:
-    """Facts of documents, as they are read."""
-    table = sources.read_documents(raw, spec).documents
+    """Facts of documents, as they are read and cleaned; those without any text are described all the same."""
+    read = sources.read_documents(raw, spec)
+    table = read.documents
     written = table.filter(table[c.TEXT].notnull() & (table[c.TEXT].strip() != ""))
     counts = written.group_by(c.LABEL).agg(rows=written.count()).to_pandas()
     labels = {str(name): int(n) for name, n in zip(counts[c.LABEL], counts["rows"], strict=True) if not pd.isna(name)}
     whole = table.agg(rows=table.count(), customers=table[c.CUSTOMER_ID].nunique()).to_pandas().iloc[0]
-    return DocumentFacts(int(whole["rows"]), int(counts["rows"].sum()), int(whole["customers"]), labels)
+    texts = int(counts["rows"].sum())
+    known = sources.documents.known_customers(raw, spec)
+    try:
+        _, report = clean_documents(table, known, read.notes, DocumentParameters(), spec.title)
+    except UserError:
+        report = pd.DataFrame({"step": ["dropped"], "reason": ["empty_text"], "rows": [int(whole["rows"])]})
+    return DocumentFacts(
+        rows=int(whole["rows"]),
+        texts=texts,
+        customers=int(whole["customers"]),
+        labels=labels,
+        dropped=_counted(report, "dropped"),
+        noticed=_counted(report, "noticed"),
+    )
 
 
 def _log(raw: RawFolder, spec: SourceSpec) -> tuple[LogFacts, pd.DataFrame, pd.DataFrame]:
@@ -246,7 +265,12 @@ def _rows(report: pd.DataFrame, step: str) -> int:
 
 
 def _dropped(report: pd.DataFrame) -> dict[str, int]:
-    rows = report[(report["step"] == "dropped") & (report["rows"] > 0)]
+    return _counted(report, "dropped")
+
+
+def _counted(report: pd.DataFrame, step: str) -> dict[str, int]:
+    """Reason -> rows of one step of a report, where there are any."""
+    rows = report[(report["step"] == step) & (report["rows"] > 0)]
     return {str(reason): int(n) for reason, n in zip(rows["reason"], rows["rows"], strict=True)}
 
 

@@ -1,8 +1,8 @@
 """What is suspicious about a source, each with the place and what to do."""
 
 import re
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,19 @@ from numpy.typing import NDArray
 
 from crm_pipelines import columns as c
 from crm_pipelines.check.columns import UNUSED, OwnFile, formats_of, predictability, same_but_for_case
-from crm_pipelines.check.facts import CHURN, CONTACTS, DO_NOT_CONTACT, Facts, LogFacts, RecordFacts
-from crm_pipelines.config import SourceSpec
+from crm_pipelines.check.facts import (
+    CHURN,
+    CONTACTS,
+    DO_NOT_CONTACT,
+    DOCUMENTS,
+    DocumentFacts,
+    Facts,
+    LogFacts,
+    RecordFacts,
+)
+from crm_pipelines.config import RecordsSpec, SourceSpec
 from crm_pipelines.sources import timestamps
+from crm_pipelines.sources.records import NOT_GUESSED
 
 PROBLEM, WARNING, NOTE = "problem", "warning", "note"
 SEVERITIES: Final = (PROBLEM, WARNING, NOTE)
@@ -32,6 +42,13 @@ SUSPICIOUS_AUC: Final = 0.9
 _PERSONAL: Final = re.compile(
     r"e-?mail|phone|mobile|iban|passport|ssn|first_?name|last_?name|surname|street|address", re.I
 )
+_NO_VALUE: Final = (-99, -999, -9_999, -99_999, -999_999, 999, 9_999, 99_999, 999_999)
+_NOTICED: Final = {
+    "rating_outside_scale": "they keep no label; give the bottom of the scale as 'lowest_rating', its top in "
+    "'rating_classes'",
+    "unknown_customer": "the table of customers does not have them; check the column of the customer",
+}
+"""What is noticed of documents and deserves a look -> what to do."""
 _IDS: Final = ("customer_id", "item_id", "record_id")
 
 
@@ -58,12 +75,14 @@ def find(facts: Facts, files: Iterable[tuple[OwnFile, pd.DataFrame]]) -> list[Fi
     """
     found = [Finding(PROBLEM, part, message) for part, message in facts.problems.items()]
     for own, table in files:
-        found += _of_columns(own, table)
+        found += _of_columns(own, table, facts.spec.table if own.part == "records" else None)
         found += _of_times(own)
         if own.part in ("interactions", "records"):
             found += _telling(own, table, facts.spec)
     if facts.log is not None:
         found += _of_log(facts.log, facts.spec)
+    if facts.documents is not None:
+        found += _of_documents(facts.documents)
     for part, records in (("records", facts.records), ("churn", facts.churn)):
         if records is not None and (part == "records" or facts.spec.churn is not None):
             found += _of_records(part, records, facts.spec)
@@ -75,12 +94,16 @@ def find(facts: Facts, files: Iterable[tuple[OwnFile, pd.DataFrame]]) -> list[Fi
     return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
 
 
-def _of_columns(own: OwnFile, table: pd.DataFrame) -> list[Finding]:
+def _of_columns(own: OwnFile, table: pd.DataFrame, records: RecordsSpec | None) -> list[Finding]:
+    """Of each column; ``records`` is the block where the file holds records."""
     found = []
     unused = list(table.loc[table["role"] == UNUSED, "column"])
     if unused:
         shown = ", ".join(unused[:10]) + (f" and {len(unused) - 10} more" if len(unused) > 10 else "")
-        found.append(Finding(NOTE, own.table.file, f"columns not used: {shown}", "declare those that describe"))
+        advice, guesses = "declare those that describe", records is not None and records.guess
+        if guesses:
+            advice = f"not guessed, {NOT_GUESSED}; {advice}"
+        found.append(Finding(WARNING if guesses else NOTE, own.table.file, f"columns not used: {shown}", advice))
     for row in table[table["role"] != UNUSED].to_dict("records"):
         where, role, kind = f"{row['file']}, column '{row['column']}'", str(row["role"]), str(row["kind"])
         is_id = role in _IDS
@@ -119,9 +142,25 @@ def _of_columns(own: OwnFile, table: pd.DataFrame) -> list[Finding]:
             found.append(
                 Finding(PROBLEM, where, "holds numbers with a decimal comma", "set 'decimal: \",\"' in the block")
             )
+        codes = [] if is_id else _codes(row, records)
+        if codes:
+            advice = (
+                "if so, leave those cells blank" if records is None else "if so, name it under 'missing', in quotes"
+            )
+            what = f"reaches {' and '.join(codes)}, which often stands for 'no value'"
+            found.append(Finding(NOTE, where, what, advice))
         if _PERSONAL.search(str(row["column"])) and not is_id:
             found.append(Finding(WARNING, where, "looks like personal data", "models need no names; leave it out"))
     return found
+
+
+def _codes(row: Mapping[Hashable, Any], records: RecordsSpec | None) -> list[str]:
+    """The lowest and highest numbers of a column that look like codes for "no value" and are not declared as such."""
+    if not str(row["role"]).endswith(("numeric", "leaky")) and not str(row["role"]).startswith("channel"):
+        return []
+    declared = () if records is None else records.missing
+    ends = [f"{end:.0f}" for end in (row["lowest"], row["highest"]) if end in _NO_VALUE]
+    return [end for end in ends if end not in declared]
 
 
 def _of_times(own: OwnFile) -> list[Finding]:
@@ -218,6 +257,18 @@ def _of_stray_times(file: str, time: NDArray[np.int64]) -> list[Finding]:
             what = f"{n:,} {'event lies' if n == 1 else 'events lie'} {gaps.max() / 86_400:,.0f} days {side} the others"
             advice = "set 'window' if clocks were wrong: days since the last event and churn count from the log's end"
             found.append(Finding(WARNING, file, what, advice))
+    return found
+
+
+def _of_documents(documents: DocumentFacts) -> list[Finding]:
+    found = []
+    for reason, n in documents.dropped.items():
+        severity = WARNING if n > 0.05 * documents.rows else NOTE
+        what = f"{n:,} of {documents.rows:,} documents are dropped: {reason.replace('_', ' ')}"
+        found.append(Finding(severity, DOCUMENTS, what, "look whether that is meant" if severity == WARNING else ""))
+    for reason, n in documents.noticed.items():
+        what = f"{n:,} of {documents.rows:,} documents: {reason.replace('_', ' ')}"
+        found.append(Finding(WARNING if reason in _NOTICED else NOTE, DOCUMENTS, what, _NOTICED.get(reason, "")))
     return found
 
 

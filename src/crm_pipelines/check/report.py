@@ -25,6 +25,8 @@ def text(facts: Facts, source: str, findings: list[Finding], needs: list[dict[st
         lines += _records("churn", facts.churn, f"no such behaviour within {facts.spec.churn.within_days:g} days")
     if facts.documents is not None:
         lines.append(f"  {'documents':13} {facts.documents.rows:,} by {facts.documents.customers:,} customers")
+        labels = ", ".join(f"{name} {n:,}" for name, n in facts.documents.labels.items())
+        lines.append(f"  {'sentiments':13} {labels or 'not labelled'}")
     if facts.contacts:
         lines.append(f"  {'contacts':13} {facts.contacts:,}")
     if facts.spared is not None:

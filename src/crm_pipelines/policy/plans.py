@@ -1,7 +1,7 @@
 """The table for use: each customer's plan before and after the risk of churn was taken into account."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from crm_pipelines.policy import adjustment
 from crm_pipelines.policy.comparison import compare_policies, evidence_of, judge, known_of
 from crm_pipelines.policy.contacts import recent_contacts
 from crm_pipelines.sequences.preparation import STEPS
+
+RECORDS_ONLY: Final = "records only"
+"""``data`` of a customer of whom there is no log."""
 
 
 class Decisions(NamedTuple):
@@ -63,7 +66,7 @@ def engagement_plans(
     table = item_plans.merge(churn_scores, on=CUSTOMER_ID, how="outer")
     table = table.sort_values(CUSTOMER_ID, kind="stable").reset_index(drop=True)
     table["events"] = table["events"].fillna(0).astype("int64")
-    table["data"] = table["data"].fillna("records only")
+    table["data"] = table["data"].fillna(RECORDS_ONLY)
     ids = table[CUSTOMER_ID].to_numpy(dtype=str)
     known = customers.drop_duplicates(CUSTOMER_ID).set_index(CUSTOMER_ID).reindex(ids).reset_index(drop=True)
     probability = table["churn_probability"].to_numpy(dtype=np.float64)

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from crm_pipelines.columns import step_column
+from crm_pipelines.columns import METRIC, MODEL, PROTOCOL, SLICE, SLICE_ALL, VALUE, step_column
 from crm_pipelines.errors import UserError
-from crm_pipelines.records.splits import Split
+from crm_pipelines.records.splits import LEAK_PROTOCOLS, Split
 
 
 def check_leaks(arrays: dict[str, NDArray[Any]], split: Split, most: float, trusted: Sequence[str], where: str) -> None:
@@ -35,6 +36,27 @@ def check_leaks(arrays: dict[str, NDArray[Any]], split: Split, most: float, trus
             f"{where}: the outcome can be read off {listed} alone, so it was probably filled in afterwards: put it "
             "under 'leaky' in the source block, or under 'trusted' if it is known before the outcome"
         )
+
+
+def too_good(metrics: pd.DataFrame, most: float) -> str:
+    """A warning where a model tells almost every outcome: columns may give it away together though none does alone.
+
+    Args:
+        metrics: a row per run and metric, with its value.
+        most: mean area under the ROC curve from which a model is suspected.
+
+    Returns:
+        One sentence, empty where no model of an honest protocol is that good.
+    """
+    honest = ~metrics[PROTOCOL].isin(LEAK_PROTOCOLS) & (metrics[SLICE] == SLICE_ALL)
+    means = metrics[honest & (metrics[METRIC] == "roc_auc")].groupby(MODEL)[VALUE].mean()
+    if means.empty or means.max() < most:
+        return ""
+    return (
+        f"'{means.idxmax()}' reaches a ROC AUC of {means.max():.3f} on records that it has not learnt from: columns "
+        "may give the outcome away together though none does alone. Look whether those that matter most "
+        "(importance.csv) are known before the outcome; put them under 'leaky' in the source block if not"
+    )
 
 
 def column_aucs(

@@ -9,7 +9,7 @@ import pandas as pd
 from crm_pipelines.benchmark.plans import before_of
 from crm_pipelines.columns import CUSTOMER_ID, PROBABILITY_PREFIX
 from crm_pipelines.policy.adjustment import ADJUSTED
-from crm_pipelines.policy.plans import band_of
+from crm_pipelines.policy.plans import RECORDS_ONLY, band_of
 from crm_pipelines.scoring.behaviour import BASIS, CONTEXT, EVENTS, SEGMENT, UNUSUAL
 from crm_pipelines.scoring.words import days_ago
 from crm_pipelines.sequences.preparation import STEPS
@@ -128,7 +128,7 @@ def empty_behaviour() -> pd.DataFrame:
 def _data(table: pd.DataFrame) -> "pd.Series[str]":
     """`ENOUGH`, or what is short: the first that any system says."""
     found = table["data"].fillna("").astype(str)
-    records_only = found == "records only"
+    records_only = found == RECORDS_ONLY
     for name in ("_churn_data", "_risk_data"):
         said = table[name].fillna("").astype(str)
         found = found.mask(records_only & (said != ""), said)

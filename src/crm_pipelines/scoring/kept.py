@@ -19,7 +19,7 @@ from pydantic_core import to_json
 from crm_pipelines import __version__
 from crm_pipelines.errors import UserError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the folder; one of another format is refused."""
 MANIFEST: Final = "manifest.json"
 MODEL: Final = "model"

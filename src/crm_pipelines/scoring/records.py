@@ -1,7 +1,8 @@
 """Risk and churn of records whose outcome nobody knows yet, by the kept model.
 
 A record with a known outcome that the benchmark scored keeps that score, which comes from the fold that did not learn
-from it; all others, those without an outcome above all, are scored by the kept model.
+from it, as long as its inputs are the same: an id, a row number above all, may stand for another record in newer files.
+All others, those without an outcome above all, are scored by the kept model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -115,10 +116,13 @@ def keep(
     }
     if now is not None:
         manifest["reference"] = _reference_of(*now, manifest, wanted.model_path, bins)
+    words = {name: pd.Series(values[at]).reindex(categories[:, at]).to_numpy() for at, name in enumerate(vocabularies)}
+    contents = _contents(np.asarray(arrays["numeric"]), np.asarray(arrays["sequence"]), pd.DataFrame(words))
     parts = {"typical_numeric": typical.numeric, "typical_sequence": typical.sequence, "typical_codes": typical.codes}
     scored = {
         "scored_record": known["record_id"].to_numpy(dtype=str),
         "scored_risk": known["risk"].to_numpy(np.float64),
+        "scored_content": contents[pd.Index(np.asarray(arrays["record_id"])).get_indexer(known["record_id"])],
     }
     return Keeping(system, manifest, wanted.model_path, {**parts, **scored})
 
@@ -143,6 +147,13 @@ def _value(values: NDArray[Any], code: int) -> str | None:
     return str(values[code]) if code >= 0 else None
 
 
+def _contents(numeric: NDArray[Any], sequence: NDArray[Any], words: pd.DataFrame) -> NDArray[np.uint64]:
+    """(n) hash of each record's inputs: (n, Fn) numbers, (n, T, C) steps and its categories, a column each."""
+    numbers = pd.DataFrame(np.concatenate([numeric, sequence.reshape(len(sequence), -1)], axis=1))
+    table = pd.concat([numbers, words.reset_index(drop=True).astype("object")], axis=1)
+    return np.asarray(pd.util.hash_pandas_object(table, index=False), dtype=np.uint64)
+
+
 def _extent(rows: NDArray[np.float32]) -> tuple[list[float | None], list[float | None]]:
     """Lowest and highest value of each column; None for one without any."""
     known = ~np.isnan(rows).all(axis=0)
@@ -163,7 +174,7 @@ def inputs_of(kept: Kept, records: pd.DataFrame, layout: Layout, where: str) -> 
         layout: which column is what. where: the file, for messages.
 
     Raises:
-        UserError: the model was given a column that the records lack, or other steps.
+        UserError: the model was given a column that the records lack, other steps, or numbers where words are now.
     """
     manifest = kept.manifest
     numeric, categorical = list(manifest["numeric"]), dict(manifest["categorical"])
@@ -181,6 +192,13 @@ def inputs_of(kept: Kept, records: pd.DataFrame, layout: Layout, where: str) -> 
         if column not in records.columns:
             raise UserError(
                 f"{where}: column '{column}' is missing, which the kept model in {kept.folder} reads; {again}"
+            )
+    for column in (*numeric, *categorical):
+        if (column in numeric) != (column in layout.numeric):
+            then, now = ("numbers", "words") if column in numeric else ("words", "numbers")
+            raise UserError(
+                f"{where}: column '{column}' now holds {now}, the kept model in {kept.folder} reads {then}: correct "
+                f"the file and declare the column as what it is in place of having it guessed, or {again}"
             )
     n = len(records)
     codes = np.zeros((n, len(categorical)), dtype=np.int32)
@@ -303,10 +321,11 @@ def score(
         )
 
     table = pd.concat(run(one, blocks), ignore_index=True) if len(blocks) else _empty()
-    known = pd.Series(kept.array("scored_risk"), index=kept.array("scored_record"))
-    before = known.reindex(inputs.record_id).to_numpy(dtype=np.float64)
-    keeps = records[c.LABEL].notna().to_numpy() & ~np.isnan(before)
-    table["risk"] = np.where(keeps, before, table["risk"].to_numpy(dtype=np.float64))
+    at = pd.Index(kept.array("scored_record")).get_indexer(pd.Index(inputs.record_id))
+    contents = _contents(inputs.numeric, inputs.sequence, records[list(inputs.categorical_names)])
+    keeps = records[c.LABEL].notna().to_numpy() & (at >= 0)
+    keeps[keeps] = kept.array("scored_content")[at[keeps]] == contents[keeps]
+    table.loc[keeps, "risk"] = kept.array("scored_risk")[at[keeps]]
     edges = kept.manifest["intervals"]
     if edges:
         place = np.searchsorted([each["upto"] for each in edges], table["risk"].to_numpy(), side="left")

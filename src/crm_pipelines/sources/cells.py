@@ -28,6 +28,7 @@ DISTINCT_AT_ONCE: Final = 20
 _INTEGER: Final = r"^[+-]?[0-9]+$"
 _FLOATING: Final = r"^[+-]?[0-9]+\.0+$"
 _WHOLE: Final = r"^[+-]?[0-9]+(\.0+)?$"
+_THOUSANDS: Final = r"[+-]?[0-9]{1,3}([ \u00a0\u2009\u202f'\u2019][0-9]{3})+([.,][0-9]*)?"
 _SHOWN: Final = 40
 _BLANKS: Final = "\t\n\f\r "
 _DATE: Final = r"([0-9]{1,2}[./-][0-9]{1,2}[./-]([0-9]{2}|[0-9]{4})|[0-9]{4}[./-][0-9]{1,2}[./-][0-9]{1,2})([T ]|$)"
@@ -165,14 +166,17 @@ def _complaint(raw: RawTable, rule: Rule, row: int, bad: int) -> UserError:
     return UserError(f"{where}: {shown} {rule.problem} ({bad} such cells). {advice or general}.")
 
 
-def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False) -> Rule:
+def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False, largest: float = LARGEST) -> Rule:
     """A rule that every cell of a column is a number, blank, or a mark of a missing value.
 
     Args:
         name, column: of the file. is_trimmed: the cells have no blanks around them any more.
+        largest: size that no number exceeds.
     """
 
     def advice(shown: str) -> str | None:
+        if re.fullmatch(_THOUSANDS, shown):
+            return "Write the number without blanks or apostrophes between its thousands"
         if re.fullmatch(r"[+-]?[0-9.]*,[0-9]+", shown):
             return "Set 'decimal: \",\"' in the source block, or write decimals with a point and without separators"
         if re.match(r"^[^0-9]{0,4} ?[0-9]", shown) and re.search(r"[€$£%]|[A-Z]{3}", shown):
@@ -182,7 +186,7 @@ def number_rule(name: str, column: ir.StringColumn, is_trimmed: bool = False) ->
         return "Write decimals with a point and without separators" if "," in shown and shown[-1:].isdigit() else None
 
     cell = column if is_trimmed else trimmed(column)
-    return Rule(name, number(column).isnull() & ~cell.lower().isin(MISSING), "is not a number", cell, advice)
+    return Rule(name, number(column, largest).isnull() & ~cell.lower().isin(MISSING), "is not a number", cell, advice)
 
 
 class Ids:

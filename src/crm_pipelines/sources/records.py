@@ -1,5 +1,7 @@
 """One's own table of records, its columns named in the source block; the published formats end here too."""
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -15,8 +17,13 @@ from crm_pipelines.sources import cells, timestamps
 from crm_pipelines.sources.cells import Rule
 from crm_pipelines.sources.raw import RawFolder, RawTable
 
+LARGEST: Final = 1e18
+"""Size of the largest number: models compute in single precision, where the square of a larger one is infinite."""
+logger = logging.getLogger(__name__)
+
 MOST_CATEGORIES: Final = 200
 """With ``guess``, a column of words with more different ones than this is taken for names or remarks and ignored."""
+NOT_GUESSED: Final = f"for they number the rows or hold more than {MOST_CATEGORIES} different words"
 
 
 @dataclass(frozen=True)
@@ -82,9 +89,12 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
         )
     for key, names in declared.items():
         raw.require(names, f"'{key}' of {where}")
-    missing = tuple(word.lower() for word in spec.missing)
+    missing = missing_words(spec)
     raw = cells.tidied(raw, raw.columns, missing, as_they_are={spec.label, *declared["date"]})
-    spec, notes = _with_guessed(raw, spec, {name for names in declared.values() for name in names})
+    spec, notes = with_guessed(raw, spec)
+    if spec.guess and notes.get("columns_ignored"):
+        ignored = ", ".join(name for name in raw.columns if name not in _declared(spec))
+        logger.warning("%s: not guessed, %s: %s", raw.file, NOT_GUESSED, ignored)
     text = {name: raw.table[name] for name in _used(spec)}
     numbers = _numeric(spec)
     label = cells.whole(raw.table[spec.label])
@@ -107,20 +117,21 @@ def read_table(raw: RawTable, spec: RecordsSpec, where: str) -> RecordTables:
             answers.get("times:median"), answers.get("times:dates"), spec.timestamp_format, raw.file, spec.date
         )
     layout = _layout(spec)
-    ids = text[spec.id] if spec.id else raw.row().cast("string")
+    # An export writes 17850.0 where another id is missing; in the log and the table of customers it is 17850.
+    ids = cells.whole(text[spec.id]) if spec.id else raw.row().cast("string")
     canonical: dict[str, ir.Value] = {
         c.RECORD_ID: ids,
-        c.CUSTOMER_ID: text[spec.customer] if spec.customer else ids,
+        c.CUSTOMER_ID: cells.whole(text[spec.customer]) if spec.customer else ids,
         c.LABEL: ibis.cases(*((label == written, name) for written, name in spec.classes.items())),
-        c.AMOUNT: cells.number(text[spec.amount]) if spec.amount else ibis.null("float64"),
+        c.AMOUNT: cells.number(text[spec.amount], LARGEST) if spec.amount else ibis.null("float64"),
         c.POSITION: position,
         c.ROW: raw.row(),
-        **{name: cells.number(text[name]) for name in (*layout.numeric, *layout.leaky)},
+        **{name: cells.number(text[name], LARGEST) for name in (*layout.numeric, *layout.leaky)},
         **{name: text[name] for name in (*layout.categorical, *layout.sensitive)},
     }
     for channel, columns in spec.channels.items():
         for step, name in zip(layout.steps, columns, strict=True):
-            canonical[c.step_column(channel, step)] = cells.number(text[name])
+            canonical[c.step_column(channel, step)] = cells.number(text[name], LARGEST)
     table = raw.table.select(**canonical)
     return RecordTables(table, layout, {"records": int(answers["rows"]), **unreadable, **notes})
 
@@ -143,11 +154,26 @@ def _used(spec: RecordsSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_numeric(spec), *spec.categorical, *spec.sensitive, *ids)))
 
 
+def _declared(spec: RecordsSpec) -> set[str]:
+    """Columns of the file that the block names."""
+    return {*_used(spec), *(name for name in (spec.label, spec.date) if name is not None)}
+
+
 def _number_rule(name: str, cell: ir.StringColumn) -> Rule:
-    rule = cells.number_rule(name, cell, is_trimmed=True)
+    rule = cells.number_rule(name, cell, is_trimmed=True, largest=LARGEST)
 
     def advice(shown: str) -> str | None:
         found = rule.advice(shown) if rule.advice else None
+        if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", shown.lower()):
+            return (
+                f"Numbers of records may be as large as {LARGEST:.0e}: name it under 'missing' in the source block if "
+                "it stands for no value, else write the column in a larger unit"
+            )
+        if found is None and set(timestamps.fitting_formats([shown])) - {timestamps.SECONDS, timestamps.MILLISECONDS}:
+            return (
+                "It looks like a date: write it as a number, such as the days up to the day of the record, name it as "
+                "'date' under 'records' if it says when the record was made, or leave it out of the source block"
+            )
         return found or (
             "Correct the file, move the column to 'categorical', name the word under 'missing', "
             "or set 'unreadable: blank' under 'records' in the source block to leave such cells empty (counted)"
@@ -171,9 +197,23 @@ def _unknown_labels(
     )
 
 
-def _with_guessed(raw: RawTable, spec: RecordsSpec, declared: set[str]) -> tuple[RecordsSpec, dict[str, int]]:
-    """The block with every other column of the file declared too, where it says ``guess: true``."""
-    others = [name for name in raw.columns if name not in declared]
+def missing_words(spec: RecordsSpec) -> tuple[str, ...]:
+    """Words of the block for "no value", in lower case; a whole number also as it is written among decimals."""
+    words = [word.lower() for word in spec.missing]
+    return tuple(dict.fromkeys([*words, *(f"{word}.0" for word in words if re.fullmatch(r"[+-]?[0-9]+", word))]))
+
+
+def with_guessed(raw: RawTable, spec: RecordsSpec) -> tuple[RecordsSpec, dict[str, int]]:
+    """The block with every other column of the file declared too, where it says ``guess: true``.
+
+    Args:
+        raw: the file, its cells tidied.
+        spec: the block.
+
+    Returns:
+        The block, and how many columns were guessed and ignored.
+    """
+    others = [name for name in raw.columns if name not in _declared(spec)]
     if not spec.guess:
         return spec, {"columns_ignored": len(others)} if others else {}
     missing = list(cells.MISSING)
@@ -182,7 +222,8 @@ def _with_guessed(raw: RawTable, spec: RecordsSpec, declared: set[str]) -> tuple
         cell = raw.table[name]
         measures[name] = (cell.notnull() & cells.number(cell).isnull() & ~cell.lower().isin(missing)).sum()
     words = cells.asked(raw, measures)
-    numeric = [name for name in others if not words[name]]
+    counting = _counters(raw, [name for name in others if not words[name]])
+    numeric = [name for name in others if not words[name] and name not in counting]
     wordy = [name for name in others if words[name]]
     kinds = cells.asked(raw, {name: raw.table[name].nunique() for name in wordy}, cells.DISTINCT_AT_ONCE)
     categorical = [name for name in wordy if kinds[name] <= MOST_CATEGORIES]
@@ -190,6 +231,18 @@ def _with_guessed(raw: RawTable, spec: RecordsSpec, declared: set[str]) -> tuple
     ignored = len(others) - len(numeric) - len(categorical)
     changes = {"numeric": (*spec.numeric, *numeric), "categorical": (*spec.categorical, *categorical)}
     return spec.model_copy(update=changes), notes | ({"columns_ignored": ignored} if ignored else {})
+
+
+def _counters(raw: RawTable, names: Sequence[str]) -> set[str]:
+    """Those of some columns of numbers that count the rows (1, 2, 3, in any order), as an exported index does."""
+    cell = {name: cells.number(raw.table[name]) for name in names}
+    ends: dict[str, ir.Scalar] = {"rows": raw.table.count()}
+    ends |= {f"low:{name}": cell[name].min() for name in names} | {f"high:{name}": cell[name].max() for name in names}
+    found = cells.asked(raw, ends)
+    span = {name: (found[f"low:{name}"], found[f"high:{name}"]) for name in names}
+    likely = [name for name, (low, high) in span.items() if low is not None and high - low + 1 == found["rows"] > 2]
+    values = cells.asked(raw, {name: cell[name].nunique() for name in likely}, cells.DISTINCT_AT_ONCE) if likely else {}
+    return {name for name in likely if values[name] == found["rows"]}
 
 
 def _layout(spec: RecordsSpec) -> Layout:

@@ -1,5 +1,6 @@
 """Thin nodes of ``risk``; the work is done in ``benchmark``."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,14 +11,17 @@ from numpy.typing import NDArray
 from crm_pipelines.benchmark.curves import risk_curves
 from crm_pipelines.benchmark.results import data_fingerprint, tabulate
 from crm_pipelines.columns import FOLD, MODEL, PROTOCOL, PROTOCOL_STRATIFIED
-from crm_pipelines.config import RunParameters, ScoringParameters, SourceSpec, parse
+from crm_pipelines.config import FoldParameters, RunParameters, ScoringParameters, SourceSpec, parse
 from crm_pipelines.errors import UserError
 from crm_pipelines.records.assembly import assemble
+from crm_pipelines.records.leaks import too_good
 from crm_pipelines.reporting.results import CONTACT_BUDGET
 from crm_pipelines.runs import PendingRun, StoredRun
 from crm_pipelines.runtime_parameters import KEDRO_ENVIRONMENT
 from crm_pipelines.scoring.config import CustomerParameters
 from crm_pipelines.scoring.kept import Keeping
+
+logger = logging.getLogger(__name__)
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -59,6 +63,7 @@ def evaluate(
     runs: RunParameters,
     challengers: list[str],
     scoring: ScoringParameters,
+    folds: FoldParameters,
     kedro_environment: str,
     *models: list[StoredRun],
 ) -> tuple[pd.DataFrame | dict[str, Any], ...]:
@@ -75,6 +80,8 @@ def evaluate(
         protocol=PROTOCOL_STRATIFIED,
         compared=COMPARED,
     )
+    if warning := too_good(tables.metrics, folds.leak_auc):
+        logger.warning("%s", warning)
     marks = {KEDRO_ENVIRONMENT: kedro_environment, CONTACT_BUDGET: scoring.budget}
     tables = tables._replace(environment={**tables.environment, **marks})
     return (*tables, risk_curves(stored))

@@ -31,6 +31,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:risk.runs",
                     "params:risk.challengers",
                     "params:risk.scoring",
+                    "params:folds",
                     "params:kedro_environment",
                     *(runs_of("risk", name) for name in RISK_ROWS),
                 ],

@@ -28,6 +28,7 @@ from crm_pipelines.config import (
 )
 from crm_pipelines.errors import UserError
 from crm_pipelines.pipelines.sequences.nodes import EVENTS, RECORDS, empty, with_lines
+from crm_pipelines.policy.plans import RECORDS_ONLY
 from crm_pipelines.processes import side_by_side
 from crm_pipelines.records import snapshots
 from crm_pipelines.records.cleaning import clean_records
@@ -128,7 +129,9 @@ def plan(
     if unknown:
         logger.warning("%s events of items that the kept model does not know are left out of plans", f"{unknown:,}")
     if kept is None or not codes or not len(codes["items"]):
-        return item_plans(None, False, arrays, sorted(ids), plans).assign(**{c.MODEL: ""})
+        table = item_plans(None, False, arrays, sorted(ids), plans).assign(**{c.MODEL: ""})
+        # Without a log nobody lacks a history: what the records say of their data counts.
+        return table if source_spec.log is not None else table.assign(data=RECORDS_ONLY)
     _seed(kept)
     mine = plans.model_copy(update={"customers": scoring.planned})
     table = item_plans(
