@@ -151,7 +151,7 @@ def test_a_missing_or_short_key_is_told_without_showing_it(monkeypatch):
 
 
 def test_numbers_and_days_are_said_as_people_do():
-    assert [number(value) for value in (3.0, 1234.5, 2.34, 0.123)] == ["3", "1,234", "2.3", "0.12"]
+    assert [number(value) for value in (3.0, 1234.5, 2.34, 0.123, 56.00001)] == ["3", "1,234", "2.3", "0.12", "56"]
     assert list(days_ago(pd.Series([0.2, 1.0, 12.4, np.nan]))) == [
         "last event today",
         "last event 1 day ago",

@@ -70,8 +70,8 @@ def spoken(name: str) -> str:
 
 
 def number(value: float) -> str:
-    """``12``, ``1,250``, ``0.4``: no more digits than are said."""
-    if value == round(value) or abs(value) >= 100:
+    """``12``, ``1,250``, ``0.4``: no more digits than are said; a second more than 56 days is ``56``."""
+    if value == round(value) or abs(value) >= 100 or (abs(value) >= 1 and round(value, 1) == round(value)):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
 
