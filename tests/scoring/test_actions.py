@@ -1,5 +1,6 @@
 """What stands in the row of a customer, and how it leaves the project."""
 
+import csv
 import re
 
 import numpy as np
@@ -46,7 +47,7 @@ def actions(table: pd.DataFrame, churn=None, risk=None, behaviour=None, others=N
 
 def scored(column: str = "risk", **changes: object) -> pd.DataFrame:
     table = pd.DataFrame({"customer_id": ["c0", "c1", "c2", "c3"], "record_id": "r", "data": "enough", "reasons": ""})
-    numbers = {"risk": [0.05, 0.2, 0.5, 0.9], "low": 0.1, "high": 0.3, "unusual": 0.0}
+    numbers = {"risk": [0.05, 0.2, 0.5, 0.9], "low": 0.1, "high": 0.3, "unusual": 0.0, "contradicted": 0.0}
     return table.assign(amount_low=np.nan, amount_median=np.nan, amount_high=np.nan, **{**numbers, **changes})
 
 
@@ -67,6 +68,11 @@ def test_confidence_is_low_where_data_are_short_or_unlike_those_of_training():
     found = actions(table, churn=scored(unusual=[0.0, 0.0, 0.5, 0.0]))
     assert list(found["confidence"]) == ["high", "low", "low", "high"]
     assert list(actions(plans(churn_probability=0.5))["confidence"]) == ["medium"] * 4
+
+
+def test_confidence_is_low_where_outcomes_of_those_scored_alike_say_otherwise():
+    found = actions(plans(churn_probability=0.1), churn=scored(contradicted=[0.0, 1.0, 0.0, 0.0]))
+    assert list(found["confidence"]) == ["high", "low", "high", "high"]
 
 
 def test_reasons_of_leaving_come_first_where_that_is_likely():
@@ -113,9 +119,9 @@ def test_no_text_becomes_a_formula_and_every_text_returns(tmp_path_factory, text
     dataset = SheetTable(filepath=str(path), load_args={"dtype": str, "keep_default_na": False})
     frame = pd.DataFrame({"t": texts, "n": [str(i) for i in range(len(texts))]})
     dataset.save(frame)
-    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-        first = line.lstrip('"')
-        assert first[:1] not in ("=", "+", "-", "@") or re.match(r"[+-][0-9]+,", first)
+    with path.open(encoding="utf-8", newline="") as file:
+        for cell in (row[0] for row in list(csv.reader(file))[1:]):
+            assert cell[:1] not in ("=", "+", "-", "@") or re.fullmatch(r"[+-][0-9]+", cell)
     assert dataset.load()["t"].tolist() == texts
 
 

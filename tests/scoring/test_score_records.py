@@ -28,7 +28,7 @@ MANIFEST: dict[str, Any] = {
     "fold": 0,
     "temperature": 1.0,
     "range": {"low": [0.0], "high": [100.0]},
-    "intervals": [{"upto": 1.0, "low": 0.0, "high": 1.0}],
+    "intervals": [{"upto": 1.0, "stated": 0.5, "low": 0.0, "high": 1.0}],
 }
 
 

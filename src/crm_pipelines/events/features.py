@@ -119,6 +119,7 @@ class _Plan:
         if valued:
             self._values |= {name: ValueState.build(indices[name], store.value) for name in entities}
             yield Values({name: self._values[name] for name in entities})
+            self._values = {name: self._values[name] for name in ("log", "customer", "item")}
             yield Residuals.build(self._values, indices, store.value, self._expected())
             self._values = {"log": self._values["log"]}
         yield Log(states["log"], store.classes, int(day))

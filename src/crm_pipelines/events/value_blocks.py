@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crm_pipelines.events.blocks import PRIOR_WEIGHT, Query
 from crm_pipelines.events.index import EventIndex
-from crm_pipelines.events.states import FloatArray, Span, decayed_sums, prefix_sums
+from crm_pipelines.events.states import FloatArray, Span, decayed_sums, group_ranges
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,16 @@ class ValueState:
     @classmethod
     def build(cls, index: EventIndex, values: FloatArray) -> Self:
         """Scan (n) values by event id; one that is not finite counts as none."""
-        amounts = np.asarray(values, dtype=np.float64)[index.events]
-        finite = np.isfinite(amounts)
-        position = np.arange(len(amounts)) - index.indptr[index.group[index.events]]
-        sums = decayed_sums(np.where(finite, amounts, 0.0)[:, None], index.time, position, np.inf)
-        return cls(sums[:, 0], prefix_sums(finite))
+        n = len(index.events)
+        total, number = np.zeros(n), np.zeros(n + 1, dtype=np.int32)
+        for part in group_ranges(index):  # a scan ends with its group: parts keep what it needs small
+            amounts = np.asarray(values[index.events[part]], dtype=np.float64)
+            finite = np.isfinite(amounts)
+            position = np.arange(part.start, part.stop) - index.indptr[index.group[index.events[part]]]
+            sums = decayed_sums(np.where(finite, amounts, 0.0)[:, None], index.time[part], position, np.inf)
+            total[part] = sums[:, 0]
+            number[part.start + 1 : part.stop + 1] = number[part.start] + np.cumsum(finite)
+        return cls(total, number)
 
     def sums(self, span: Span) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         """(B,) sum and number of the values in histories."""

@@ -17,6 +17,8 @@ from crm_pipelines.sequences.preparation import STEPS
 
 RECORDS_ONLY: Final = "records only"
 """``data`` of a customer of whom there is no log."""
+BEYOND: Final = "not among those planned for"
+"""``decision`` for who was active too long ago to be among the ``customers`` of the plans' parameters."""
 
 
 class Decisions(NamedTuple):
@@ -98,8 +100,11 @@ def engagement_plans(
     after = _after(found, before, np.asarray(names, dtype=object))
     for step in range(STEPS):
         table[f"after_{step + 1}"] = after[:, step]
-    nothing = (found.why == adjustment.PLANNED) & (before == "").all(axis=1)
-    table["decision"] = np.select([held, nothing], ["held out", "no items to plan with"], found.why)
+    unplanned = (before == "").all(axis=1)
+    nothing = (found.why == adjustment.PLANNED) & unplanned
+    # Who has a history and no items, while others have some, came after as many customers as items are sought for.
+    beyond = nothing & ~unplanned.all() & (table["events"] > 0).to_numpy()
+    table["decision"] = np.select([held, beyond, nothing], ["held out", BEYOND, "no items to plan with"], found.why)
     table["retention_cost"], table["expected_value"] = found.cost, found.value
     table["hold_out"] = held
     columns = dict(zip(names, may.T, strict=True))

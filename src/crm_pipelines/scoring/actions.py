@@ -66,9 +66,11 @@ def customer_actions(
     table = plans.rename(columns=of_items).merge(
         behaviour.drop(columns=[EVENTS], errors="ignore"), on=CUSTOMER_ID, how="left"
     )
-    names = {"low": "churn_low", "high": "churn_high", "reasons": "_churn", "data": "_churn_data", "unusual": "_odd_1"}
+    names = {"low": "churn_low", "high": "churn_high", "reasons": "_churn", "data": "_churn_data"}
+    names |= {"unusual": "_odd_1", "contradicted": "_doubt_1"}
     table = table.merge(churn.rename(columns=names)[[CUSTOMER_ID, *names.values()]], on=CUSTOMER_ID, how="left")
-    names = {"low": "risk_low", "high": "risk_high", "reasons": "_risk", "data": "_risk_data", "unusual": "_odd_2"}
+    names = {"low": "risk_low", "high": "risk_high", "reasons": "_risk", "data": "_risk_data"}
+    names |= {"unusual": "_odd_2", "contradicted": "_doubt_2"}
     kept = ["risk", "amount_low", "amount_median", "amount_high"]
     table = table.merge(risk.rename(columns=names)[[CUSTOMER_ID, *kept, *names.values()]], on=CUSTOMER_ID, how="left")
     table["risk_band"] = band_of(table["risk"].to_numpy(dtype=np.float64), bands)
@@ -137,7 +139,9 @@ def _data(table: pd.DataFrame) -> "pd.Series[str]":
 
 
 def _confidence(table: pd.DataFrame) -> list[str]:
-    """`LOW` where data are short or inputs unlike those of training, `HIGH` where churn is no toss-up."""
+    """`LOW` where data are short, inputs unlike those of training, or outcomes of those scored alike say otherwise than
+    the probability; `HIGH` where churn is no toss-up.
+    """
     odd = np.nanmax(
         np.column_stack(
             [
@@ -151,7 +155,8 @@ def _confidence(table: pd.DataFrame) -> list[str]:
         axis=1,
     )
     chance = table["churn_probability"].fillna(table["risk"]).to_numpy(dtype=np.float64)
-    short = (table["data"] != ENOUGH).to_numpy() | (odd > ODD)
+    contradicted = (table[["_doubt_1", "_doubt_2"]].astype("float64") > 0).any(axis=1).to_numpy()
+    short = (table["data"] != ENOUGH).to_numpy() | (odd > ODD) | contradicted
     decided = ~np.isnan(chance) & ((chance < UNDECIDED[0]) | (chance > UNDECIDED[1]))
     return [str(level) for level in np.select([short, decided], [LOW, HIGH], MEDIUM)]
 

@@ -15,6 +15,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crm_pipelines.columns import BEHAVIOUR, CUSTOMER_ID, ITEM_ID, ROW, TEXT, TIMESTAMP, VALUE, probability
@@ -117,16 +118,19 @@ def build_today(
         folder: an empty one, which holds the features as long as the result is used.
         value_scale: of the training part; None takes it from the log.
     """
-    table = (
-        log.events.order_by(TIMESTAMP, ROW).select(CUSTOMER_ID, ITEM_ID, TIMESTAMP, BEHAVIOUR, VALUE, ROW).to_pyarrow()
-    )
+    # Not sorted by the engine: the store sorts numbers, which take far less memory than ids.
+    table = log.events.select(CUSTOMER_ID, ITEM_ID, TIMESTAMP, BEHAVIOUR, VALUE, ROW).to_pyarrow()
     time, rows = table[TIMESTAMP].to_numpy(), table[ROW].to_numpy()
-    now = int(time[-1]) + 1
-    context, basis = _contexts(table, customer_ids)
+    now = int(time.max()) + 1
+    customer, item, behaviour = (encoded(_strings(table[name])) for name in (CUSTOMER_ID, ITEM_ID, BEHAVIOUR))
+    value = table[VALUE].to_numpy()
+    del table
+    context, basis = _contexts(customer, item, np.lexsort((rows, time)), customer_ids)
     m = len(customer_ids)
     nothing = np.full(m, np.nan)
     classes = spec.interactions.classes
-    item = encoded(pa.chunked_array([*_strings(table[ITEM_ID]), pa.array(context.astype(str))]))
+    customer = _joined(customer, customer_ids)
+    item = _joined(item, context.astype(str))
     category = None
     if spec.items.group_by is not None:
         known = pa.Table.from_pandas(log.items[[ITEM_ID, spec.items.group_by]].astype("str"), preserve_index=False)
@@ -134,11 +138,11 @@ def build_today(
         known = known.filter(present)
         category = looked_up(item, known[ITEM_ID], known[spec.items.group_by])
     store, customers, items = EventStore.build(
-        encoded(pa.chunked_array([*_strings(table[CUSTOMER_ID]), pa.array(customer_ids)])),
+        customer,
         item,
         np.concatenate([time, np.full(m, now)]),
-        encoded(pa.chunked_array([*_strings(table[BEHAVIOUR]), pa.array([classes[0]] * m, pa.string())])),
-        np.concatenate([table[VALUE].to_numpy(), nothing]),
+        _joined(behaviour, np.full(m, classes[0])),
+        np.concatenate([value, nothing]),
         np.concatenate([rows, rows.max(initial=0) + 1 + np.arange(m)]),
         category,
         classes,
@@ -147,7 +151,7 @@ def build_today(
     store.save(folder / "store")
     store = EventStore.load(folder / "store")  # as long as the log: the system may take mapped pages back
     n = len(store) - m
-    del table, item, category, time, rows, nothing
+    del customer, item, behaviour, category, time, rows, value, nothing
     queries = np.arange(n, len(store))
     labels = store.labels
     labels[queries] = -1
@@ -206,19 +210,29 @@ def build_today(
     return Today(inputs, customer_ids, context, basis, events, encoders.names_of(segment[of_query]), now)
 
 
-def _strings(column: pa.ChunkedArray) -> list[pa.Array]:
-    return [chunk.cast(pa.string()) for chunk in column.chunks] or [pa.array([], pa.string())]
+def _strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string())
 
 
-def _contexts(table: pa.Table, customer_ids: NDArray[np.str_]) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """(m,) item of each customer's query, and why."""
-    log = table.select([CUSTOMER_ID, ITEM_ID]).to_pandas()
-    latest = log.drop_duplicates(CUSTOMER_ID, keep="last").set_index(CUSTOMER_ID)[ITEM_ID]
-    lately = log[ITEM_ID].iloc[int(len(log) * (1 - LATELY)) :].value_counts()
-    popular = sorted(lately.index[lately == lately.max()])[0]
-    last = latest.reindex(customer_ids)
-    basis = np.where(last.notna(), LATEST, POPULAR)
-    return last.fillna(popular).to_numpy(dtype=object), basis.astype(object)
+def _joined(codes: pa.DictionaryArray, more: NDArray[Any]) -> pa.DictionaryArray:
+    """Values and more of them behind."""
+    return encoded(pa.chunked_array([codes, pa.array(more, pa.string()).dictionary_encode()]))
+
+
+def _contexts(
+    customer: pa.DictionaryArray, item: pa.DictionaryArray, order: NDArray[np.int64], customer_ids: NDArray[np.str_]
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """(m,) item of each customer's query, and why; ``order`` (n) sorts the events by time."""
+    people, items = (codes.indices.to_numpy()[order] for codes in (customer, item))
+    names = np.asarray(item.dictionary.to_pylist(), dtype=object)
+    latest = np.full(len(customer.dictionary) + 1, -1)  # the last entry answers whoever is not in the log
+    latest[people] = items  # of several events the last one stays
+    lately = np.bincount(items[int(len(items) * (1 - LATELY)) :], minlength=len(names))
+    popular = min(names[lately == lately.max()])
+    place = pc.index_in(pa.array(customer_ids, pa.string()), value_set=customer.dictionary)
+    last = latest[place.fill_null(-1).to_numpy()]
+    known = last >= 0
+    return np.where(known, names[last], popular), np.where(known, LATEST, POPULAR).astype(object)
 
 
 def _texts(events: ibis.Table, store: EventStore, n: int) -> NDArray[np.object_]:

@@ -37,8 +37,9 @@ MOST_COLUMNS: Final = 50
 """Columns asked of every record that is explained; of a wider table those that matter most to a sample of them."""
 COLUMNS: Final = (
     *(c.CUSTOMER_ID, c.RECORD_ID, "risk", "low", "high", "amount_low", "amount_median", "amount_high"),
-    *("data", "unusual", "reasons"),
+    *("data", "unusual", "contradicted", "reasons"),
 )
+"""``contradicted``: 1 where what came of the records scored alike is not what was stated of them, beyond chance."""
 
 
 def keep(
@@ -109,8 +110,8 @@ def keep(
         "steps": list(inputs.step_names),
         "range": {"low": low, "high": high},
         "intervals": [
-            {"upto": edge, "low": float(low_end), "high": float(high_end)}
-            for edge, low_end, high_end in zip(upto, bands["low"], bands["high"], strict=True)
+            {"upto": edge, "stated": float(stated), "low": float(low_end), "high": float(high_end)}
+            for edge, stated, low_end, high_end in zip(upto, bands["risk"], bands["low"], bands["high"], strict=True)
         ],
         "reference": reference,
     }
@@ -332,6 +333,8 @@ def score(
         place = np.minimum(place, len(edges) - 1)
         for end in ("low", "high"):
             table[end] = np.asarray([each[end] for each in edges])[place]
+        alike = np.asarray([not each["low"] <= each["stated"] <= each["high"] for each in edges], dtype=np.float64)
+        table["contradicted"] = alike[place]
     table[c.CUSTOMER_ID], table[c.RECORD_ID] = records[c.CUSTOMER_ID].to_numpy(), inputs.record_id
     found: list[list[str]] = [[] for _ in range(len(table))]
     # By risk and then by place, so that the same records are explained whatever the shards.
@@ -347,7 +350,10 @@ def score(
 
 def _empty() -> pd.DataFrame:
     return pd.DataFrame(
-        {name: pd.Series(dtype="float64") for name in ("risk", "amount_low", "amount_median", "amount_high", "unusual")}
+        {
+            name: pd.Series(dtype="float64")
+            for name in ("risk", "amount_low", "amount_median", "amount_high", "unusual", "contradicted")
+        }
         | {"data": pd.Series(dtype="str")}
     )
 
