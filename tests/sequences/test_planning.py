@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crm_pipelines.sequences.inputs import Histories
-from crm_pipelines.sequences.planning import plan
+from crm_pipelines.sequences.planning import BLOCK, highest, plan
 
 ITEMS = 5
 
@@ -81,3 +81,13 @@ def test_whoever_had_every_item_gets_no_plan_and_nobody_else_loses_theirs():
     assert not np.isfinite(found.log_probability[0]).any()
     assert np.isfinite(found.log_probability[1]).all()
     assert not np.isnan(found.marginal[2]).any()
+
+
+@pytest.mark.parametrize("length", [7, 40 * BLOCK, 40 * BLOCK + 1, 41 * BLOCK - 1])
+def test_the_highest_scores_of_long_rows_are_found_by_blocks(length: int) -> None:
+    scores = np.random.default_rng(length).normal(size=(5, length))
+    scores[1, :-3] = -np.inf  # hardly anything can come
+    scores[2, -7:] = 9.0 + np.arange(7)  # all in the last, shorter block
+    found = highest(scores, 5)
+    np.testing.assert_array_equal(np.take_along_axis(scores, found, axis=1), -np.sort(-scores, axis=1)[:, :5])
+    assert all(len(set(row)) == 5 for row in found)

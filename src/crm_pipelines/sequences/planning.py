@@ -16,6 +16,8 @@ LogProbabilities = Callable[[Histories], NDArray[np.float32]]
 BEAM = 10
 PLANNED = 64
 """Histories planned for at once; each takes `BEAM` forward passes a step."""
+BLOCK = 128
+"""Scores whose highest is looked at first."""
 
 
 class Plans(NamedTuple):
@@ -73,10 +75,7 @@ def plan(
                 mixed = np.log(np.einsum("bk,bki->bi", np.exp(known), np.exp(scores)))
             found.append(mixed.astype(np.float32))
         flat = joint.reshape(b, kept * n_items)
-        width = min(beam, flat.shape[1])
-        best = np.argpartition(-flat, width - 1, axis=1)[:, :width]
-        order = np.argsort(-np.take_along_axis(flat, best, axis=1), axis=1, kind="stable")
-        best = np.take_along_axis(best, order, axis=1)
+        best = highest(flat, min(beam, flat.shape[1]))
         parent, item = best // n_items, best % n_items
         here = np.arange(b)[:, None]
         sequences = np.concatenate([sequences[here, parent], item[:, :, None]], axis=2)
@@ -95,6 +94,29 @@ def next_log_probabilities(
         scores[extended.owner, extended.items] = -np.inf
     elif more.shape[1]:
         np.put_along_axis(scores, more, -np.inf, axis=1)
-    total = np.logaddexp.reduce(scores, axis=1, keepdims=True)
-    # Whoever had every item has none left; nothing follows, at no cost to the others.
-    return np.where(np.isfinite(total), scores - np.where(np.isfinite(total), total, 0.0), -np.inf)
+    most = scores.max(axis=1, keepdims=True, initial=-np.inf)
+    most[~np.isfinite(most)] = 0.0  # whoever had every item has none left; nothing follows, at no cost to the others
+    scores -= most
+    total = np.exp(scores).sum(axis=1, keepdims=True)
+    scores -= np.log(total, out=np.zeros_like(total), where=total > 0)
+    return scores
+
+
+def highest(scores: NDArray[np.float64], width: int) -> Ints:
+    """(B, width) places of the highest of scores (B, M), the highest first.
+
+    They lie in those ``width`` blocks whose own highest are the highest, so that a long row is gone through once.
+    """
+    b, m = scores.shape
+    if m <= 2 * width * BLOCK:
+        place = np.broadcast_to(np.arange(m), scores.shape)
+        looked_at = scores
+    else:
+        of_block = np.maximum.reduceat(scores, np.arange(0, m, BLOCK), axis=1)
+        blocks = np.argpartition(-of_block, width - 1, axis=1)[:, :width]
+        place = (blocks[:, :, None] * BLOCK + np.arange(BLOCK)).reshape(b, width * BLOCK)
+        looked_at = np.take_along_axis(scores, np.minimum(place, m - 1), axis=1)
+        looked_at[place >= m] = -np.inf
+    best = np.argpartition(-looked_at, width - 1, axis=1)[:, :width]
+    order = np.argsort(-np.take_along_axis(looked_at, best, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(place, np.take_along_axis(best, order, axis=1), axis=1)
