@@ -1,5 +1,6 @@
 """What all neural text models share: the frame of `training.neural` over documents, a vocabulary, class weights."""
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,13 +17,22 @@ from crm_pipelines.training.parameters import TrainingParameters
 
 
 class TextTraining(TrainingParameters):
-    """As everywhere, with defaults for thousands of documents of some hundred words."""
+    """As everywhere, with defaults for thousands of documents of some hundred words.
+
+    Attributes:
+        least_steps: a small corpus is gone through more often than ``epochs``, until so many steps have been made.
+    """
 
     epochs: int = Field(default=4, ge=1)
     most_events: int = Field(default=40_000, ge=1)
     batch_size: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=3e-3, gt=0)
     patience: int = Field(default=2, ge=1)
+    least_steps: int = Field(default=100, ge=1)
+
+    def passes(self, events: int) -> int:
+        """Most epochs over ``events`` training documents."""
+        return max(super().passes(events), math.ceil(self.least_steps * self.batch_size / max(events, self.batch_size)))
 
 
 class TextNetworkConfig(NeuralConfig):
