@@ -34,7 +34,7 @@ PLANNED, ADJUSTED, FORBIDDEN, CAPPED, BUDGET_SPENT, UNKNOWN = (
     "do not contact",
     "contacted often enough",
     "adjustment over budget",
-    "risk unknown",
+    "churn unknown",
 )
 
 
