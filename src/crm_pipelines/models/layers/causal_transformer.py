@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from crm_pipelines.config import Parameters
 from crm_pipelines.models.layers.full_softmax import full_softmax_loss
 from crm_pipelines.models.layers.sequence_log import Rows
+from crm_pipelines.models.layers.small_softmax import softmax
 
 
 class TransformerSizes(Parameters):
@@ -57,7 +58,7 @@ class Block(nn.Module):
         b, t, d = x.shape
         q, k, v = self.project(x).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         scores = torch.matmul(q * (d // self.heads) ** -0.5, k.transpose(-1, -2)) + bias  # (B, H, T, T)
-        return torch.softmax(scores, dim=-1), v
+        return softmax(scores), v
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """Tokens (B, T, d) -> (B, T, d); ``bias`` (B or 1, H or 1, T, T) is -inf where a token may not look."""

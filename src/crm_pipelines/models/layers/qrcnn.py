@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from crm_pipelines.models.layers.small_softmax import softmax
+
 QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Levels tau of the quantile heads where none are given."""
 KERNELS: Final = (2, 3, 4, 5)
@@ -216,7 +218,7 @@ class CrossAttention(nn.Module):
         q, k, v = self._split(self.query(queries)), self._split(self.key(memory)), self._split(self.value(memory))
         visible = mask[:, None, None, :]  # (B, 1, 1, T)
         scores = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).masked_fill(~visible, torch.finfo(q.dtype).min)
-        weights = torch.softmax(scores, dim=-1) * visible  # (B, heads, Q, T)
+        weights = softmax(scores) * visible  # (B, heads, Q, T)
         return CrossAttended((weights @ v).transpose(1, 2).flatten(2), weights)
 
 
