@@ -169,7 +169,7 @@ def _number_rule(name: str, cell: ir.StringColumn) -> Rule:
                 f"Numbers of records may be as large as {LARGEST:.0e}: name it under 'missing' in the source block if "
                 "it stands for no value, else write the column in a larger unit"
             )
-        if found is None and set(timestamps.fitting_formats([shown])) - {timestamps.SECONDS, timestamps.MILLISECONDS}:
+        if set(timestamps.fitting_formats([shown])) - {timestamps.SECONDS, timestamps.MILLISECONDS}:
             return (
                 "It looks like a date: write it as a number, such as the days up to the day of the record, name it as "
                 "'date' under 'records' if it says when the record was made, or leave it out of the source block"
