@@ -45,6 +45,10 @@ class TestWholeRun:
         assert len(planned) == 30
         assert (planned["before_1"].str.split().str[0] == "recommend").all()
         assert planned[["item_1", "item_2", "item_3"]].nunique(axis=1).eq(3).all()
+        beyond = plans["decision"] == "not among those planned for"
+        assert beyond.any()
+        assert plans.loc[beyond, "item_1"].isna().all()
+        assert (plans.loc[plans["decision"] == "no items to plan with", "events"] == 0).all()
 
     def test_who_has_little_history_is_flagged(self, finished):
         plans = table(finished, "engagement_plans")

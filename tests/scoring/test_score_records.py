@@ -59,13 +59,24 @@ def kept(tmp_path: Path) -> Kept:
     return Kept(tmp_path, MANIFEST)
 
 
-def risks(kept: Kept, frame: pd.DataFrame) -> list[float]:
+def scored(kept: Kept, frame: pd.DataFrame) -> pd.DataFrame:
     inputs = scoring.inputs_of(kept, frame, LAYOUT, "own.csv")
     rows = [np.arange(len(frame))]
-    found = scoring.score(
+    return scoring.score(
         kept, frame, inputs, Half, rows, lambda one, blocks: [one(block) for block in blocks], 0, lambda *_: "", 3
     )
-    return found["risk"].tolist()
+
+
+def risks(kept: Kept, frame: pd.DataFrame) -> list[float]:
+    return scored(kept, frame)["risk"].tolist()
+
+
+def test_what_was_stated_of_records_scored_alike_is_held_against_what_came(kept):
+    fitting = {"upto": 0.25, "stated": 0.15, "low": 0.1, "high": 0.2}
+    wrong = {"upto": 1.0, "stated": 0.4, "low": 0.5, "high": 0.9}
+    found = scored(Kept(kept.folder, {**MANIFEST, "intervals": [fitting, wrong]}), today())
+    assert found["risk"].tolist() == [0.1, 0.2, 0.3, 0.5]
+    assert found["contradicted"].tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
 def test_a_record_with_an_outcome_keeps_the_score_of_the_fold_that_did_not_learn_from_it(kept):

@@ -88,6 +88,8 @@ def test_the_highest_scores_of_long_rows_are_found_by_blocks(length: int) -> Non
     scores = np.random.default_rng(length).normal(size=(5, length))
     scores[1, :-3] = -np.inf  # hardly anything can come
     scores[2, -7:] = 9.0 + np.arange(7)  # all in the last, shorter block
+    scores[3] = -np.inf  # nothing can
     found = highest(scores, 5)
     np.testing.assert_array_equal(np.take_along_axis(scores, found, axis=1), -np.sort(-scores, axis=1)[:, :5])
     assert all(len(set(row)) == 5 for row in found)
+    assert (found < length).all()

@@ -116,7 +116,7 @@ def highest(scores: NDArray[np.float64], width: int) -> Ints:
         blocks = np.argpartition(-of_block, width - 1, axis=1)[:, :width]
         place = (blocks[:, :, None] * BLOCK + np.arange(BLOCK)).reshape(b, width * BLOCK)
         looked_at = np.take_along_axis(scores, np.minimum(place, m - 1), axis=1)
-        looked_at[place >= m] = -np.inf
+        looked_at[place >= m] = np.nan  # beyond the row: sorted behind what cannot come
     best = np.argpartition(-looked_at, width - 1, axis=1)[:, :width]
     order = np.argsort(-np.take_along_axis(looked_at, best, axis=1), axis=1, kind="stable")
     return np.take_along_axis(place, np.take_along_axis(best, order, axis=1), axis=1)

@@ -10,8 +10,8 @@ FEW = 12
 def softmax(scores: Tensor) -> Tensor:
     """Softmax over the last dimension of scores (..., N, M).
 
-    In prediction, where M is small, up to ten times as fast as ``torch.softmax``, and equal to it but for the last
-    digit of a float32. In training it is ``torch.softmax``.
+    In prediction, where M is small, faster than ``torch.softmax`` and equal to it but for the last digit of a float32.
+    In training it is ``torch.softmax``.
     """
     if scores.requires_grad or scores.shape[-1] >= FEW:
         return torch.softmax(scores, dim=-1)
